@@ -1,0 +1,42 @@
+// Answers clients: status, snapshot, arm, disarm, reset, record.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/asio_socket.h"
+#include "daemon/publisher.h"
+#include "daemon/state.h"
+#include "protocol/schema/configuration.pb.h"
+#include "protocol/schema/control.pb.h"
+
+namespace glasswatch {
+
+/// The control socket (REP). Every request gets exactly one reply; what cannot be done is answered with a typed
+/// error. Service thread only.
+class ControlServer {
+ public:
+  using StatusSource = std::function<result::Status()>;
+
+  /// Throws std::runtime_error when the endpoint cannot be bound.
+  ControlServer(boost::asio::io_context& io, zmq::context_t& context, const config::Configuration& configuration,
+                SharedState& state, const Publisher& publisher, StatusSource status);
+
+  std::string endpoint() const { return endpoint_; }
+  void stop() { socket_.stop(); }
+
+ private:
+  void answer_all();
+  control::Reply answer(const control::Request& request);
+  void arm(control::Reply& reply);
+
+  const config::Configuration& configuration_;
+  AsioSocket socket_;
+  SharedState& state_;
+  const Publisher& publisher_;
+  StatusSource status_;
+  std::string endpoint_;
+};
+
+}  // namespace glasswatch

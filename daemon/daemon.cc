@@ -1,0 +1,220 @@
+#include "daemon/daemon.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <optional>
+
+#include "daemon/control_server.h"
+#include "daemon/dashboard/server.h"
+#include "daemon/engine.h"
+#include "daemon/ingest.h"
+#include "daemon/microscope_link.h"
+#include "daemon/outbox.h"
+#include "daemon/publisher.h"
+#include "daemon/state.h"
+#include "detectors/numpy/mask.h"
+
+namespace glasswatch {
+namespace {
+
+constexpr std::size_t kOutboxMessages = 1024;
+
+wire::SizeLimits size_limits(const config::Limits& limits) {
+  return {limits.max_rows(), limits.max_columns(), std::size_t{limits.max_frame_mib()} << 20};
+}
+
+MaskImage load_mask(const config::Configuration& configuration) {
+  return configuration.calibration().has_mask_path() ? read_mask(configuration.calibration().mask_path()) : MaskImage{};
+}
+
+}  // namespace
+
+// Every part, in the order of the data. Threads: one per ingest, the engine's, the microscope link's; all others run
+// on the service thread, which is the one that calls run().
+//
+//   camera ──────> Ingest ──queue──┐                     ┌─> Publisher ──> clients (XPUB), DashboardServer
+//                                  ├─> Engine ──Outbox───┤
+//   environment ─> Ingest ──queue──┘   (Pipeline)        └─> ControlServer (REP)
+//                                        └─order─> MicroscopeLink ──> microscope (REQ)
+struct Daemon::Parts {
+  explicit Parts(config::Configuration configuration)
+      : config(std::move(configuration)),
+        outbox(kOutboxMessages, state),
+        dashboard(config.has_dashboard() ? std::make_unique<DashboardServer>(
+                                               io, config.dashboard().address(),
+                                               static_cast<std::uint16_t>(config.dashboard().port()))
+                                         : nullptr),
+        publisher(io, context, config, dashboard.get()),
+        control(io, context, config, state, publisher, [this] { return status(); }),
+        microscope(context, config.microscope(),
+                   [this](const result::TriggerEvent& event) { publish_event(event, outbox, state); }),
+        camera(context, "camera", config.camera(), size_limits(config.limits()), doorbell, fail()),
+        environment(config.has_environment()
+                        ? std::make_unique<Ingest>(context, "environment", config.environment(),
+                                                   size_limits(config.limits()), doorbell, fail())
+                        : nullptr),
+        engine(config, load_mask(config), doorbell, camera, environment.get(),
+               config.has_microscope() ? &microscope : nullptr, outbox, state) {
+    state.set_armed(config.service().start_armed());
+  }
+
+  void run() {
+    engine.start();
+    microscope.start();
+    camera.start();
+    if (environment) environment->start();
+    signals.async_wait([this](boost::system::error_code error, int) {
+      if (!error) io.stop();
+    });
+    watch_outbox();
+    publish_status();
+    io.run();
+    shut_down();
+  }
+
+  // Stop intake, drain, publish, join, close.
+  void shut_down() {
+    spdlog::info("stopping");
+    camera.stop();
+    if (environment) environment->stop();
+    engine.request_stop();
+    while (!engine.finished()) {
+      pollfd descriptor{outbox.wakeup().descriptor(), POLLIN, 0};
+      ::poll(&descriptor, 1, 20);
+      empty_outbox();
+    }
+    engine.join();
+    microscope.stop();
+    empty_outbox();
+    publisher.publish_status(status());
+    if (dashboard) dashboard->stop();
+    control.stop();
+    publisher.stop();
+  }
+
+  void watch_outbox() {
+    outbox_readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                               [this](boost::system::error_code error) {
+                                 if (error) return;
+                                 empty_outbox();
+                                 watch_outbox();
+                               });
+  }
+
+  void empty_outbox() {
+    outbox.wakeup().acknowledge();
+    while (outbox.try_pop(outbound)) publisher.publish(outbound);
+    if (outbox.try_pop_display(outbound)) publisher.publish_display(outbound);
+  }
+
+  void publish_status() {
+    publisher.publish_status(status());
+    timer.expires_after(std::chrono::milliseconds(static_cast<int>(config.service().status_period_s() * 1e3)));
+    timer.async_wait([this](boost::system::error_code error) {
+      if (!error) publish_status();
+    });
+  }
+
+  result::Status status() const {
+    const SharedState::View view = state.view();
+    result::Status status;
+    status.set_state(view.state);
+    status.set_error(view.error);
+    status.set_armed(view.armed);
+    status.set_series_id(view.series_id);
+    status.set_series_name(view.series_name);
+    add_source(camera, view.clocks.camera_offset_s, view.clocks.camera_sigma_s, status);
+    if (environment) {
+      add_source(*environment, view.clocks.environment_offset_s, view.clocks.environment_sigma_s, status);
+    }
+    status.set_processed(view.processed);
+    status.set_published(publisher.published());
+    status.set_temperature_invalid(view.temperature_invalid);
+    status.set_frames_skipped(view.skipped);
+    status.set_trigger_events(view.trigger_events);
+    status.set_commands_failed(view.commands_failed);
+    status.set_publish_dropped(view.publish_dropped);
+    status.set_display_dropped(view.display_dropped);
+    status.set_uptime_s(std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count());
+    status.set_program_version(GLASSWATCH_VERSION);
+    status.set_clients(dashboard ? static_cast<std::uint32_t>(dashboard->clients()) : 0);
+    return status;
+  }
+
+  static void add_source(const Ingest& ingest, double offset_s, double sigma_s, result::Status& status) {
+    result::SourceCounters& source = *status.add_sources();
+    source = ingest.counters();
+    source.set_clock_offset_s(offset_s);
+    source.set_clock_sigma_s(sigma_s);
+  }
+
+  Ingest::Fail fail() {
+    return [this](const std::string& error) {
+      spdlog::error("{}", error);
+      state.failed(error);
+    };
+  }
+
+  const config::Configuration config;
+  const std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
+  zmq::context_t context;
+  boost::asio::io_context io;
+  boost::asio::signal_set signals{io, SIGINT, SIGTERM};
+  boost::asio::steady_timer timer{io};
+  SharedState state;
+  Doorbell doorbell;
+  Outbox outbox;
+  boost::asio::posix::stream_descriptor outbox_readable{io, ::dup(outbox.wakeup().descriptor())};
+  Outbound outbound;
+
+  std::unique_ptr<DashboardServer> dashboard;
+  Publisher publisher;
+  ControlServer control;
+  MicroscopeLink microscope;
+  Ingest camera;
+  std::unique_ptr<Ingest> environment;
+  Engine engine;
+};
+
+Daemon::Daemon(config::Configuration configuration) : parts_(std::make_unique<Parts>(std::move(configuration))) {}
+Daemon::~Daemon() = default;
+
+void Daemon::run() { parts_->run(); }
+void Daemon::stop() { parts_->io.stop(); }
+
+std::string Daemon::results_endpoint() const { return parts_->publisher.endpoint(); }
+std::string Daemon::control_endpoint() const { return parts_->control.endpoint(); }
+std::uint16_t Daemon::dashboard_port() const { return parts_->dashboard ? parts_->dashboard->port() : 0; }
+
+std::string daemon_faults(const config::Configuration& configuration) {
+  std::string faults;
+  const auto fault = [&faults](const std::string& line) { faults += (faults.empty() ? "" : "\n") + line; };
+  const auto check_kind = [&](const std::string& field, const config::Source& source) {
+    std::string known;
+    for (const StreamKind& kind : stream_kinds()) {
+      if (kind.name == source.kind()) return;
+      known += (known.empty() ? "" : ", ") + std::string(kind.name);
+    }
+    fault(field + ".kind = \"" + source.kind() + "\" is unknown (allowed: " + known + ")");
+  };
+  if (configuration.has_camera()) {
+    check_kind("camera", configuration.camera());
+  } else {
+    fault("the daemon needs a camera section: camera { kind: \"ceta\" endpoint: \"tcp://127.0.0.1:7101\" }");
+  }
+  if (configuration.has_environment()) check_kind("environment", configuration.environment());
+  for (const config::TriggerRule& rule : configuration.trigger()) {
+    if (rule.require_temperature() && !configuration.has_environment()) {
+      fault("trigger \"" + rule.name() + "\" requires a temperature, but there is no environment section; add one or "
+            "set require_temperature: false");
+    }
+  }
+  return faults;
+}
+
+}  // namespace glasswatch

@@ -1,0 +1,102 @@
+#include "daemon/pipeline/pipeline.h"
+
+#include <limits>
+#include <utility>
+
+#include "analysis/frame_statistics.h"
+#include "protocol/configuration/configuration.h"
+#include "protocol/configuration/text.h"
+
+namespace glasswatch {
+namespace {
+
+std::string kww_convention(const config::Ecm& ecm) {
+  return text::concatenate("g2(t) = ", ecm.baseline() == config::FREE ? "b" : "1", " + A exp(-",
+                           ecm.kww_exponent_factor() == 2 ? "2 " : "", "(t/tau)^beta)");
+}
+
+}  // namespace
+
+Pipeline::Pipeline(config::Configuration configuration, MaskImage mask)
+    : configuration_(std::move(configuration)),
+      mask_(std::move(mask)),
+      configuration_text_(effective_text(configuration_)),
+      configuration_digest_(digest(configuration_text_)),
+      temperature_(configuration_),
+      rules_(configuration_) {
+  if (configuration_.has_symmetry()) symmetry_.emplace(configuration_, mask_);
+  if (configuration_.has_ecm()) ecm_.emplace(configuration_, mask_);
+}
+
+void Pipeline::begin_series(const SeriesStarted& item) {
+  series_ = item;
+  gap_before_ = false;
+  temperature_.begin_series(item.start);
+  if (symmetry_) symmetry_->begin_series(item.start);
+  if (ecm_) ecm_->begin_series(item.start);
+  rules_.interrupt();
+}
+
+void Pipeline::gap(const Gap& gap) {
+  gap_before_ = gap_before_ || gap.count > 0;
+  rules_.interrupt();
+}
+
+const result::FrameResult& Pipeline::process(const Frame& frame) {
+  result_.Clear();
+  firings_.clear();
+  describe(frame);
+  temperature_.tag(frame.info, result_);
+  if (symmetry_) symmetry_->process(frame.view(), *result_.mutable_symmetry());
+  if (ecm_) ecm_->process(frame, *result_.mutable_ecm());
+  rules_.evaluate(result_, firings_);
+  return result_;
+}
+
+void Pipeline::describe(const Frame& frame) {
+  const FrameInfo& info = frame.info;
+  const auto& camera = series_ ? series_->start.camera() : stream::Camera::default_instance();
+  const double saturation_counts = camera.has_saturation_point_counts() ? camera.saturation_point_counts()
+                                                                        : std::numeric_limits<double>::infinity();
+  const auto statistics = analysis::frame_statistics(frame.view(), saturation_counts);
+  std::uint32_t flags = info.flags;
+  if (statistics.saturated_pixels > 0) flags |= kFlagSaturated;
+  if (statistics.non_finite_pixels > 0) flags |= kFlagNonFinite;
+  if (gap_before_ && (flags & kFlagLate) == 0) {
+    flags |= kFlagGapBefore;
+    gap_before_ = false;
+  }
+  result_.set_series_id(info.series_id);
+  result_.set_sequence(info.sequence);
+  result_.set_device_frame_id(info.device_frame_id);
+  result_.set_time_utc_ns(info.exposure_start_utc_ns);
+  result_.set_exposure_s(info.exposure_s());
+  result_.set_received_utc_ns(info.received_utc_ns);
+  result_.set_flags(flags);
+  result_.set_configuration_digest(configuration_digest_);
+  result_.set_scan_row(info.scan_row);
+  result_.set_scan_column(info.scan_column);
+  result_.set_mean_counts(statistics.mean_counts);
+  result_.set_saturated_pixels(statistics.saturated_pixels);
+  result_.set_non_finite_pixels(statistics.non_finite_pixels);
+}
+
+result::Setup Pipeline::setup() const {
+  result::Setup setup;
+  setup.set_configuration_text(configuration_text_);
+  setup.set_configuration_digest(configuration_digest_);
+  setup.set_program_version(GLASSWATCH_VERSION);
+  if (symmetry_) symmetry_->describe(setup);
+  setup.set_keeps_correlation(configuration_.symmetry().keep_correlation());
+  setup.set_kww_convention(kww_convention(configuration_.ecm()));
+  if (ecm_) ecm_->describe(setup);
+  return setup;
+}
+
+void Pipeline::reset() {
+  if (ecm_ && series_) ecm_->begin_series(series_->start);
+  rules_.reset();
+  gap_before_ = false;
+}
+
+}  // namespace glasswatch

@@ -1,0 +1,43 @@
+// glasswatchd: the daemon.
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <string>
+
+#include "daemon/daemon.h"
+#include "daemon/programs/program.h"
+#include "detectors/stream_decoder.h"
+
+int main(int argc, char** argv) {
+  using namespace glasswatch;
+  CLI::App app{"Analyses live camera and temperature streams of an in situ experiment", "glasswatchd"};
+  std::string kinds = "Kinds of sources (camera.kind, environment.kind):";
+  for (const StreamKind& kind : stream_kinds()) {
+    kinds += "\n  " + std::string(kind.name) + "  " + std::string(kind.description);
+  }
+  app.footer(kinds + "\nExit codes: 0 stopped in order, 2 bad usage or configuration, 3 unreadable input, 4 failed");
+  std::string configuration_path;
+  bool check = false;
+  app.add_option("--config", configuration_path, "configuration (*.textproto); config/ has commented examples")
+      ->required();
+  app.add_flag("--check", check, "check the configuration, print what is in force, and end");
+
+  return run_program(app, argc, argv, [&]() -> int {
+    const config::Configuration configuration = load_configuration(configuration_path);
+    if (const std::string faults = daemon_faults(configuration); !faults.empty()) {
+      throw ConfigurationError(configuration_path + ": " + faults);
+    }
+    for (const std::string& line : unavailable_settings(configuration)) spdlog::warn("{}", line);
+    if (check) {
+      std::printf("%s", effective_text(configuration).c_str());
+      return kSuccess;
+    }
+    Daemon daemon(configuration);
+    spdlog::info("results {}, control {}", daemon.results_endpoint(), daemon.control_endpoint());
+    if (daemon.dashboard_port() != 0) {
+      spdlog::info("dashboard http://{}:{}/", configuration.dashboard().address(), daemon.dashboard_port());
+    }
+    daemon.run();
+    return kSuccess;
+  });
+}
