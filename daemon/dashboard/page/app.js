@@ -1,0 +1,213 @@
+// Wires the stream to the screen. Numbers and charts are drawn four times a second, the image as it comes.
+import { Connection } from "/connection.js";
+import { Counters } from "/counters.js";
+import { Events } from "/events.js";
+import { FrameClock } from "/frame_clock.js";
+import { History } from "/history.js";
+import { LiveFrame } from "/live_frame.js";
+import { BarsChart, G2Chart } from "/present_charts.js";
+import { PowerChart, RampChart } from "/time_charts.js";
+import { duration, exponential, fixed, kMissing, number, numbers, reason, temperature, validity } from "/values.js";
+
+const kDrawMs = 250;
+const kStaleS = 3;             // without any message
+const kStaleFramePeriods = 5;  // without a frame, but not before kStaleS
+const kFlags = [[1, "frames missing before"], [2, "late"], [4, "transfer faulty"], [8, "saturated"], [16, "NaN pixels"],
+                [32, "time assumed"]];  // FrameFlag of protocol/types/frame.h
+const kStateLevels = { ACQUIRING: "good", ERROR: "bad" };
+
+const element = (id) => document.getElementById(id);
+const show = (id, text) => { element(id).textContent = text; };
+
+const liveFrame = new LiveFrame(element("frame-image"));
+const rampChart = new RampChart(element("ramp-chart"));
+const powerChart = new PowerChart(element("power-chart"));
+const barsChart = new BarsChart(element("bars-chart"));
+const g2Chart = new G2Chart(element("g2-chart"));
+const counters = new Counters(element("sources"), element("pipeline"), element("daemon-counters"));
+const events = new Events(element("events"), element("events-empty"));
+const frameClock = new FrameClock();
+
+let history = new History([]);
+let setup = { orders: [], lag_s: [] };
+let frame = null;
+let status = null;
+let daemonId = null;
+let powerCells = [];
+let changed = true;
+
+const take = {
+  setup(message) {
+    if (message.orders.join() !== setup.orders.join()) {
+      history = new History(message.orders);
+      powerChart.setOrders(message.orders);
+      barsChart.setOrders(message.orders);
+      makePowerCells(message.orders);
+    }
+    setup = message;
+    liveFrame.setSetup(message);
+    show("frame-ring", liveFrame.ringText());
+    show("version", message.program_version);
+  },
+  frame(message) {
+    frame = message;
+    history.addFrame(message);
+    frameClock.addFrame(message);
+  },
+  status(message) { status = message; },
+  trigger(message) {
+    if (events.add(daemonId, message)) history.addTrigger(message);
+  },
+  series(message) {
+    const name = message.start?.name || "unnamed series";
+    const end = message.end ? ` — ended: ${message.end.reason.replaceAll("_", " ").toLowerCase()}` : "";
+    show("series", name + end);
+  },
+};
+
+const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/stream`, {
+  onText(message) {
+    if (daemonId !== null && message.daemon_id !== daemonId) events.note("the daemon was restarted");
+    daemonId = message.daemon_id;
+    frameClock.hear(message.published_utc_ns);
+    for (const [body, handle] of Object.entries(take)) {
+      if (message[body]) handle(message[body]);
+    }
+    changed = true;
+  },
+  onImage(header, pixels) {
+    liveFrame.setImage(header, pixels);
+    const scale = header.reduction > 1 ? `1/${header.reduction} scale, ` : "";
+    show("frame-caption", `frame ${header.sequence}, ${scale}black ${fixed(number(header.black_counts), 0)}, `
+      + `white ${fixed(number(header.white_counts), 0)} counts`);
+  },
+});
+
+function makePowerCells(orders) {
+  powerCells = orders.map((order) => {
+    const cell = document.createElement("div");
+    cell.dataset.testid = `power-${order}`;
+    cell.setAttribute("role", "listitem");
+    return cell;
+  });
+  element("powers").replaceChildren(...powerCells);
+}
+
+function drawHeader() {
+  const { phase } = connection;
+  const text = { connecting: "CONNECTING", connected: "CONNECTED",
+                 waiting: `RECONNECTING in ${Math.ceil(connection.retryInS())} s` }[phase];
+  pill("connection", text, phase === "connected" ? "good" : "look", phase);
+
+  const silenceS = connection.silenceS();
+  const stale = phase !== "connected" || !(silenceS < kStaleS);
+  document.body.dataset.stale = stale;
+  const freshness = element("freshness");
+  freshness.dataset.stale = stale || (status?.state === "ACQUIRING" && frameStale());
+  if (Number.isNaN(silenceS)) freshness.textContent = "no data yet";
+  else if (stale) freshness.textContent = `NOT LIVE: last data ${duration(silenceS)} ago`;
+  else freshness.textContent = frame ? `last frame ${duration(frameClock.ageS())} ago` : "no frame yet";
+
+  if (!status) return;
+  const state = status.state ?? "DAEMON_STATE_UNSPECIFIED";
+  pill("daemon-state", state, kStateLevels[state] ?? "", state);
+  pill("armed", status.armed ? "ARMED" : "DISARMED", status.armed ? "look" : "", status.armed ? "armed" : "disarmed");
+  element("error").hidden = state !== "ERROR";
+  show("error", state === "ERROR" ? `Pipeline stopped: ${status.error}` : "");
+}
+
+function pill(id, text, level, state) {
+  const target = element(id);
+  target.textContent = text;
+  target.dataset.level = level;
+  target.dataset.state = state;
+}
+
+function frameStale() {
+  const limitS = Math.max(kStaleS, kStaleFramePeriods / (frameClock.rateHz() || Infinity));
+  return !(frameClock.ageS() < limitS);
+}
+
+function drawNumbers() {
+  element("main").dataset.stale = frame !== null && frameStale();
+  if (!frame) return;
+  const measured = frame.temperature;
+  show("temperature", temperature(measured));
+  element("temperature").dataset.value = number(measured?.value_c);
+  show("temperature-reason", reason(measured));
+  const missing = measured?.validity !== "VALID";
+  show("temperature-unit", missing ? validity(measured) : "°C");
+  element("temperature-unit").classList.toggle("look", missing);
+  show("rate", measured?.validity === "VALID" ? signed(60 * number(measured.rate_k_per_s)) : kMissing);
+  show("sequence", frame.sequence);
+  const flags = kFlags.filter(([bit]) => frame.flags & bit).map(([, name]) => name);
+  show("frame-flags", flags.join(", "));
+
+  const bad = number(frame.saturated_pixels) + number(frame.non_finite_pixels);
+  show("frame-quality", `mean ${fixed(number(frame.mean_counts), 1)} counts, ${frame.saturated_pixels} saturated and `
+    + `${frame.non_finite_pixels} non-finite px`);
+  element("frame-quality").classList.toggle("look", bad > 0);
+
+  const rate = frameClock.rateHz();
+  const slow = rate < 1;
+  show("frame-rate", slow ? fixed(1 / rate, 1) : fixed(rate, 1));
+  show("frame-rate-unit", Number.isNaN(rate) ? "" : slow ? "s per frame" : "frames/s");
+}
+
+function signed(value) {
+  return Number.isFinite(value) ? (value >= 0 ? "+" : "") + fixed(value, 1) : kMissing;
+}
+
+function drawResults() {
+  const symmetry = frame?.symmetry;
+  const power = symmetry?.validity === "VALID" ? numbers(symmetry.ring_power) : [];
+  powerCells.forEach((cell, index) => {
+    const value = power[index] ?? NaN;
+    cell.replaceChildren(...exponential(value, 1).split(/(?=e)/).map((part) => {  // mantissa above exponent
+      const line = document.createElement("span");
+      line.textContent = part;
+      return line;
+    }));
+    cell.dataset.value = value;
+  });
+  show("symmetry-reason", frame ? reason(symmetry) : "");
+  show("bars-frame", symmetry ? `frame ${frame.sequence}, mean of ${symmetry.ring_rows} radii` : "");
+  const ecm = frame?.ecm;
+  show("ecm-reason", frame ? reason(ecm) : "");
+  show("ecm-frames", ecm ? `${ecm.frames_used} frames used, ${ecm.frames_missing} missing` : "");
+
+  rampChart.update(history);
+  powerChart.update(history);
+  barsChart.update(setup.orders.map((_, index) => power[index] ?? NaN), element("powers"));
+  g2Chart.update(numbers(setup.lag_s), ecm);
+}
+
+function draw() {
+  connection.tick();
+  drawHeader();
+  drawNumbers();
+  if (!changed) return;
+  changed = false;
+  drawResults();
+  if (status) counters.update(status, connection.unreadable);
+}
+
+function toggle(id, apply) {
+  const button = element(id);
+  const update = () => {
+    apply(button.getAttribute("aria-pressed") === "true");
+    changed = true;
+  };
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+    update();
+  });
+  update();
+}
+
+toggle("ramp-marks", (pressed) => rampChart.showLevels(pressed));
+toggle("power-log", (pressed) => {
+  powerChart.setLogarithmic(pressed);
+  barsChart.setLogarithmic(pressed);
+});
+setInterval(draw, kDrawMs);

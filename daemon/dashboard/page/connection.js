@@ -1,0 +1,81 @@
+// The stream from the daemon: reconnects by itself, with growing pauses.
+
+const kFirstPauseS = 0.5;
+const kLongestPauseS = 10;
+// A host that vanished never closes the connection. Longer than the longest status_period_s.
+const kSilentS = 75;
+
+export class Connection {
+  /** onText(object), onImage(header, pixels); both only with well-formed messages. */
+  constructor(url, { onText, onImage }) {
+    this.url = url;
+    this.onText = onText;
+    this.onImage = onImage;
+    this.phase = "connecting";  // connecting, connected, waiting
+    this.unreadable = 0;        // messages that could not be decoded
+    this.pauseS = kFirstPauseS;
+    this.retryAt = 0;
+    this.lastMessageAt = NaN;
+    this.open();
+  }
+
+  open() {
+    this.phase = "connecting";
+    this.openedAt = performance.now();
+    this.socket = new WebSocket(this.url);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onopen = () => { this.phase = "connected"; };
+    this.socket.onmessage = (event) => this.receive(event.data);
+    this.socket.onclose = () => this.wait();
+  }
+
+  receive(data) {
+    this.lastMessageAt = performance.now();
+    this.pauseS = kFirstPauseS;
+    let message;
+    try {
+      message = typeof data === "string" ? JSON.parse(data) : splitImage(data);
+    } catch {
+      this.unreadable += 1;
+      return;
+    }
+    if (typeof data === "string") this.onText(message);
+    else this.onImage(message.header, message.pixels);
+  }
+
+  wait() {
+    this.phase = "waiting";
+    this.retryAt = performance.now() + 1000 * this.pauseS;
+    this.pauseS = Math.min(2 * this.pauseS, kLongestPauseS);
+  }
+
+  /** To be called a few times a second. */
+  tick() {
+    const now = performance.now();
+    if (this.phase === "waiting") {
+      if (now >= this.retryAt) this.open();
+      return;
+    }
+    const heard = Number.isNaN(this.lastMessageAt) ? this.openedAt : Math.max(this.lastMessageAt, this.openedAt);
+    if (now - heard > 1000 * kSilentS) {
+      this.socket.onclose = null;
+      this.socket.onmessage = null;
+      this.socket.close();
+      this.wait();
+    }
+  }
+
+  retryInS() { return Math.max(0, (this.retryAt - performance.now()) / 1000); }
+
+  /** Seconds since the last message; NaN before the first. */
+  silenceS() { return (performance.now() - this.lastMessageAt) / 1000; }
+}
+
+// u32 little-endian length of the header, the header as JSON, then 8-bit pixels, row by row.
+function splitImage(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const pixels = new Uint8Array(buffer, 4 + length);
+  if (pixels.length !== header.rows * header.columns) throw new RangeError("pixels do not fit the header");
+  return { header, pixels };
+}

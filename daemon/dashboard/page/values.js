@@ -1,0 +1,65 @@
+// Numbers as protobuf's JSON writes them, and numbers as a person reads them. A missing value is NaN, and reads "—".
+
+export const kMissing = "—";
+
+/** 64-bit integers and NaN arrive as strings; what is absent is NaN, never 0. */
+export function number(value) {
+  if (value === undefined || value === null || value === "") return NaN;
+  return Number(value);
+}
+
+export function numbers(values) {
+  return (values ?? []).map(number);
+}
+
+export function fixed(value, digits) {
+  return Number.isFinite(value) ? value.toFixed(digits).replace("-", "−") : kMissing;
+}
+
+export function exponential(value, digits) {
+  return Number.isFinite(value) ? value.toExponential(digits).replace(/^-/, "−").replace("e+", "e") : kMissing;
+}
+
+/** Decimals that show a standard deviation with two significant digits, at most `most`. */
+function decimals(sigma, most) {
+  if (!(sigma > 0)) return most;
+  return Math.min(most, Math.max(0, 1 - Math.floor(Math.log10(sigma))));
+}
+
+/** "412.34 ± 0.42" from a Temperature message. */
+export function temperature(message) {
+  const value = number(message?.value_c);
+  if (message?.validity !== "VALID" || !Number.isFinite(value)) return kMissing;
+  const sigma = number(message.sigma_c);
+  const digits = decimals(sigma, 2);
+  const uncertainty = sigma > 0 && sigma < 0.005 ? "<0.01" : fixed(sigma, digits);
+  return `${fixed(value, digits)} ± ${uncertainty}`;
+}
+
+/** "stale", "no temperature", ... of a part of a result. */
+export function validity(message) {
+  return (message?.validity ?? "SWITCHED_OFF").replaceAll("_", " ").toLowerCase();
+}
+
+/** Why a part of a result has no value; "" when it has. A part that is not there at all is switched off. */
+export function reason(message) {
+  if (message?.validity === "VALID") return "";
+  return message?.reason ? `${validity(message)}: ${message.reason}` : validity(message);
+}
+
+/** Seconds between two times in UTC nanoseconds, exact before it is rounded to a double. */
+export function secondsBetween(fromNs, toNs) {
+  return Number(BigInt(toNs) - BigInt(fromNs)) / 1e9;
+}
+
+/** "14:03:07" of a time in UTC nanoseconds. */
+export function clock(ns) {
+  return new Date(Number(BigInt(ns) / 1000000n)).toISOString().slice(11, 19);
+}
+
+/** "75 s", "12 min", "3.1 h" */
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return kMissing;
+  if (seconds < 120) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  return seconds < 7200 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
