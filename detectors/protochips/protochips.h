@@ -1,0 +1,13 @@
+// Protochips Fusion temperature logs (CSV).
+#pragma once
+
+#include "detectors/environment_log.h"
+
+namespace glasswatch {
+
+bool matches_protochips(const std::filesystem::path& path, std::string_view head);
+
+/// Reads the whole log; what is read and what is not is in detectors/README.md.
+EnvironmentLog read_protochips(const std::filesystem::path& path, const EnvironmentLogSettings& settings);
+
+}  // namespace glasswatch

@@ -1,0 +1,1 @@
+glasswatch_test(unit_streams SOURCES stream_decoder_test.cc LIBRARIES glasswatch_streams)

@@ -1,0 +1,3 @@
+glasswatch_fuzz(camera_stream RUNS 20000 SOURCES camera_stream_fuzz.cc LIBRARIES glasswatch_streams)
+glasswatch_fuzz(environment_stream RUNS 20000 SOURCES environment_stream_fuzz.cc LIBRARIES glasswatch_streams)
+glasswatch_fuzz(configuration RUNS 5000 SOURCES configuration_fuzz.cc LIBRARIES glasswatch_protocol)
