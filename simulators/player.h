@@ -1,0 +1,81 @@
+// Plays feeds out on their sockets at the chosen pace: the one loop of both programs.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+
+#include "simulators/fault_injection.h"
+#include "simulators/feed.h"
+#include "simulators/microscope_control.h"
+#include "simulators/publisher.h"
+
+namespace glasswatch::simulation {
+
+/// One stream: where its messages come from, what is done to them, where they go. Everything outlives the
+/// player.
+struct Stream {
+  Feed* feed = nullptr;  // nullptr: there is no such stream
+  Publisher* publisher = nullptr;
+  FaultInjector* faults = nullptr;  // may be nullptr
+};
+
+struct PlayerSettings {
+  double speed = 1;  // stream seconds per second; infinity = as fast as subscribers take it
+  bool live_clock =
+      false;  // sent_utc_ns is the wall clock at the very moment; otherwise the stream's own present
+  bool environment_ends_with_camera = false;
+};
+
+/// A single-threaded loop over both streams and the control socket. It never blocks in a send: when a
+/// subscriber does not keep up the loop waits for it, still answering commands, subscriptions and signals.
+class Player {
+ public:
+  using Execute =
+      std::function<control::MicroscopeReply(const control::MicroscopeCommand&, std::int64_t now_utc_ns)>;
+
+  Player(Stream camera, Stream environment, const PlayerSettings& settings);
+
+  /// Commands arriving at `control` are carried out by `execute` at the present of the streams.
+  void obey(MicroscopeControl& control, Execute execute);
+
+  /// Until both feeds are exhausted, or interrupted() — then the feeds finish as STOPPED_BY_OPERATOR.
+  /// Everything is handed to the transport, unless a subscriber stays stuck for two seconds after an
+  /// interrupt.
+  void run();
+
+  std::uint64_t frames_sent() const { return frames_sent_; }
+  std::uint64_t samples_sent() const { return samples_sent_; }
+
+ private:
+  using Clock = Publisher::Clock;
+  struct Pending {
+    Stream* stream;
+    Message message;
+  };
+
+  bool step();
+  bool send_pending();
+  void take(Stream& stream, std::int64_t due_utc_ns);
+  void heed_interrupt();
+  void answer_commands();
+  Clock::time_point when(std::int64_t due_utc_ns) const;
+  void wait_until(Clock::time_point deadline);
+
+  Stream camera_;
+  Stream environment_;
+  PlayerSettings settings_;
+  MicroscopeControl* control_ = nullptr;
+  Execute execute_;
+  std::deque<Pending> pending_;
+  Clock::time_point begun_;
+  std::int64_t origin_utc_ns_ = 0;           // stream time at begun_
+  std::int64_t present_utc_ns_;              // latest due time taken
+  std::int64_t environment_reached_utc_ns_;  // latest sample taken
+  std::optional<Clock::time_point> interrupted_at_;
+  std::optional<Clock::time_point> stuck_since_;
+  std::uint64_t frames_sent_ = 0;
+  std::uint64_t samples_sent_ = 0;
+};
+
+}  // namespace glasswatch::simulation

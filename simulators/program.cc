@@ -1,0 +1,68 @@
+#include "simulators/program.h"
+
+#include <charconv>
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <limits>
+
+#include "detectors/recording.h"
+#include "protocol/configuration/configuration.h"
+#include "protocol/configuration/text.h"
+#include "simulators/interrupt.h"
+
+namespace glasswatch::simulation {
+
+int run_program(const std::string& name, const std::function<void()>& body) {
+  try {
+    body();
+    return kSuccess;
+  } catch (const UsageError& error) {
+    std::cerr << name << ": " << error.what() << '\n';
+    return kUsage;
+  } catch (const ConfigurationError& error) {
+    std::cerr << error.what() << '\n';
+    return kUsage;
+  } catch (const InputError& error) {
+    std::cerr << error.what() << '\n';
+    return kInput;
+  } catch (const std::exception& error) {
+    std::cerr << name << ": " << error.what() << '\n';
+    return kRunning;
+  }
+}
+
+double parse_speed(const std::string& text, const std::string& option) {
+  if (text == "max") return std::numeric_limits<double>::infinity();
+  double speed = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, speed);
+  if (result.ec != std::errc() || result.ptr != end || !(speed > 0 && speed <= 1e9)) {
+    throw UsageError(option + " " + text +
+                     ": is no speed; allowed: \"max\" or a number in (0, 1e9], 1 = real time");
+  }
+  return speed;
+}
+
+void require_subscribers(std::span<Publisher* const> publishers, double wait_s) {
+  if (wait_s <= 0) return;
+  const auto deadline = Publisher::Clock::now() + std::chrono::duration_cast<Publisher::Clock::duration>(
+                                                      std::chrono::duration<double>(wait_s));
+  if (wait_for_subscribers(publishers, deadline) || interrupted()) return;
+  std::string missing;
+  for (Publisher* publisher : publishers) {
+    if (publisher->subscribers() == 0) missing += (missing.empty() ? "" : " and ") + publisher->endpoint();
+  }
+  throw StreamError(
+      text::concatenate("nobody subscribed to ", missing, " within ", text::shortest(wait_s),
+                        " s; start glasswatchd with these endpoints, wait longer with --wait-subscriber, "
+                        "or do not wait with --wait-subscriber 0"));
+}
+
+void let_go(std::span<Publisher* const> publishers) {
+  using std::chrono::seconds;
+  for (Publisher* publisher : publishers) publisher->set_linger(interrupted() ? seconds{2} : seconds{30});
+  release_interrupts();
+}
+
+}  // namespace glasswatch::simulation

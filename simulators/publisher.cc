@@ -1,0 +1,130 @@
+#include "simulators/publisher.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "protocol/configuration/text.h"
+#include "protocol/wire/wire.h"
+#include "simulators/interrupt.h"
+
+namespace glasswatch::simulation {
+namespace {
+
+constexpr std::chrono::seconds kHeartbeatPeriod{1};
+
+bool is_start(const Message& message) {
+  return message.header.has_series_start() || message.header.has_environment_start();
+}
+
+}  // namespace
+
+void bind_or_throw(zmq::socket_t& socket, const std::string& endpoint, std::string_view option) {
+  try {
+    socket.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    throw StreamError(
+        text::concatenate(option, " ", endpoint, ": ", error.what(),
+                          "; allowed: a ZeroMQ address of this machine that is free, such as "
+                          "tcp://127.0.0.1:7101 or tcp://127.0.0.1:* for any free port; stop the program "
+                          "that uses it or choose another"));
+  }
+}
+
+Publisher::Publisher(zmq::context_t& context, const PublisherSettings& settings)
+    : socket_(context, zmq::socket_type::xpub), topic_(settings.topic) {
+  socket_.set(zmq::sockopt::sndhwm, settings.high_water_mark);
+  socket_.set(zmq::sockopt::xpub_nodrop, true);
+  socket_.set(zmq::sockopt::xpub_manual, true);
+  socket_.set(zmq::sockopt::linger, 0);
+  bind_or_throw(socket_, settings.endpoint, settings.option);
+  endpoint_ = socket_.get(zmq::sockopt::last_endpoint);
+}
+
+void Publisher::service() {
+  zmq::message_t request;
+  while (socket_.recv(request, zmq::recv_flags::dontwait)) {
+    const std::string_view bytes = request.to_string_view();
+    if (bytes.empty()) continue;
+    const std::string_view prefix = bytes.substr(1);
+    const bool joins = bytes.front() == '\1';
+    if (joins) {
+      socket_.set(zmq::sockopt::subscribe, prefix);
+    } else {
+      socket_.set(zmq::sockopt::unsubscribe, prefix);
+    }
+    if (!topic_.starts_with(prefix)) continue;
+    subscribers_ = std::max(0, subscribers_ + (joins ? 1 : -1));
+    greeting_due_ = greeting_due_ || joins;
+  }
+  greet();
+}
+
+bool Publisher::greet() {
+  if (greeting_due_ && start_ && !transmit(*start_)) return false;
+  greeting_due_ = false;
+  return true;
+}
+
+bool Publisher::try_send(const Message& message) {
+  service();
+  if (greeting_due_) return false;
+  if (!transmit(message)) return false;
+  if (is_start(message)) start_ = message;
+  // A repeated start says which number comes next, so that a late joiner knows what it did not miss.
+  const bool counted = message.header.has_frame() || message.header.has_environment();
+  if (counted && start_) start_->header.set_sequence(std::max(start_->header.sequence(), message.header.sequence() + 1));
+  if (message.header.has_series_end()) start_.reset();
+  return true;
+}
+
+bool Publisher::transmit(const Message& message) {
+  const std::string header =
+      message.raw_header.empty() ? message.header.SerializeAsString() : message.raw_header;
+  std::vector<std::pair<const void*, std::size_t>> parts = {{topic_.data(), topic_.size()},
+                                                            {header.data(), header.size()}};
+  if (!message.pixels.empty()) parts.emplace_back(message.pixels.data(), message.pixels.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    zmq::message_t part(parts[i].first, parts[i].second);
+    const bool more = i + 1 < parts.size();
+    if (socket_.send(part,
+                     zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none))) {
+      continue;
+    }
+    // Queues are counted in whole messages, so that only the first part can be refused.
+    if (i > 0) throw StreamError(endpoint_ + ": a message was cut in the middle; restart the program");
+    return false;
+  }
+  last_sent_ = Clock::now();
+  return true;
+}
+
+void Publisher::heartbeat_if_idle(std::int64_t now_utc_ns) {
+  if (Clock::now() - last_sent_ < kHeartbeatPeriod) return;
+  Message message;
+  message.header.set_schema_version(wire::kSchemaVersion);
+  if (start_) message.header.set_series_id(start_->header.series_id());
+  message.header.set_sent_utc_ns(now_utc_ns);
+  message.header.mutable_heartbeat();
+  try_send(message);
+}
+
+void Publisher::set_linger(std::chrono::milliseconds linger) {
+  socket_.set(zmq::sockopt::linger, static_cast<int>(linger.count()));
+}
+
+bool wait_for_subscribers(std::span<Publisher* const> publishers, Publisher::Clock::time_point deadline) {
+  std::vector<zmq::pollitem_t> items;
+  for (Publisher* publisher : publishers) items.push_back({publisher->socket().handle(), 0, ZMQ_POLLIN, 0});
+  for (;;) {
+    for (Publisher* publisher : publishers) publisher->service();
+    if (std::all_of(publishers.begin(), publishers.end(), [](auto* p) { return p->subscribers() > 0; }))
+      return true;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Publisher::Clock::now());
+    if (left.count() <= 0 || interrupted()) return false;
+    // zmq_poll, not the C++ wrapper: a signal ends the wait and is no error.
+    zmq_poll(items.data(), static_cast<int>(items.size()), std::min<long>(left.count(), 200));
+  }
+}
+
+}  // namespace glasswatch::simulation

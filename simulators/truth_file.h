@@ -1,0 +1,31 @@
+// The planted truth of a simulated run as HDF5, for tests and for people who check results against it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "simulators/virtual_camera.h"
+#include "simulators/virtual_holder.h"
+
+namespace glasswatch::simulation {
+
+/// Layout: README.md, "Truth file". The file is created at once, so that a bad path is noticed before the
+/// run, and filled by write(). Throws StreamError naming the file.
+class TruthFile {
+ public:
+  explicit TruthFile(const std::filesystem::path& path);
+  ~TruthFile();
+
+  /// Once, at the end of the run. `scenario_text`: effective scenario.
+  void write(const std::string& scenario_text, std::uint64_t seed, std::uint32_t planted_order,
+             std::span<const FrameTruth> frames, std::span<const SampleTruth> samples);
+
+ private:
+  struct File;
+  std::filesystem::path path_;
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace glasswatch::simulation

@@ -1,0 +1,183 @@
+#include "simulators/publisher.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace glasswatch::simulation {
+namespace {
+
+using std::chrono::seconds;
+
+Message start(std::uint64_t series_id) {
+  Message message;
+  message.header.set_schema_version(1);
+  message.header.set_series_id(series_id);
+  message.header.mutable_series_start()->set_name("series");
+  return message;
+}
+
+Message frame(std::uint64_t sequence, std::size_t bytes) {
+  Message message;
+  message.header.set_schema_version(1);
+  message.header.set_series_id(1);
+  message.header.set_sequence(sequence);
+  message.header.mutable_frame();
+  message.pixels.assign(bytes, static_cast<std::byte>(sequence));
+  return message;
+}
+
+Message end() {
+  Message message;
+  message.header.mutable_series_end();
+  return message;
+}
+
+struct Subscriber {
+  Subscriber(zmq::context_t& context, const std::string& endpoint, const std::string& topic,
+             int high_water_mark = 4)
+      : socket(context, zmq::socket_type::sub) {
+    socket.set(zmq::sockopt::rcvhwm, high_water_mark);
+    socket.set(zmq::sockopt::rcvtimeo, 10'000);
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::subscribe, topic);
+    socket.connect(endpoint);
+  }
+
+  // Header and size of the pixels of the next message; an empty header after ten seconds of silence.
+  std::pair<stream::StreamMessage, std::size_t> next() {
+    std::pair<stream::StreamMessage, std::size_t> out;
+    zmq::message_t part;
+    for (int i = 0; i == 0 || part.more(); ++i) {
+      if (!socket.recv(part)) return {};
+      if (i == 1) out.first.ParseFromArray(part.data(), static_cast<int>(part.size()));
+      if (i == 2) out.second = part.size();
+    }
+    return out;
+  }
+
+  zmq::socket_t socket;
+};
+
+class PublisherTest : public testing::Test {
+ protected:
+  bool wait_for_subscribers_of(Publisher& publisher, int count) {
+    const auto deadline = Publisher::Clock::now() + seconds(10);
+    zmq::pollitem_t item{publisher.socket().handle(), 0, ZMQ_POLLIN, 0};
+    while (publisher.subscribers() < count && Publisher::Clock::now() < deadline) {
+      zmq_poll(&item, 1, 100);
+      publisher.service();
+    }
+    return publisher.subscribers() >= count;
+  }
+
+  zmq::context_t context_;
+  Publisher publisher_{context_, {.endpoint = "tcp://127.0.0.1:*", .topic = "camera", .high_water_mark = 2}};
+};
+
+TEST_F(PublisherTest, WildcardPortIsTold) {
+  EXPECT_NE(publisher_.endpoint(), "tcp://127.0.0.1:*");
+  EXPECT_EQ(publisher_.endpoint().rfind("tcp://127.0.0.1:", 0), 0u);
+}
+
+TEST_F(PublisherTest, LateJoinerGetsTheStartBeforeAnyFrame) {
+  Subscriber early(context_, publisher_.endpoint(), "camera", 100);
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  ASSERT_TRUE(publisher_.try_send(start(11)));
+  EXPECT_EQ(early.next().first.series_start().name(), "series");
+  ASSERT_TRUE(publisher_.try_send(frame(0, 8)));
+  EXPECT_TRUE(early.next().first.has_frame());
+
+  Subscriber late(context_, publisher_.endpoint(), "camera", 100);
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 2));
+  ASSERT_TRUE(publisher_.try_send(frame(1, 8)));
+  const auto first = late.next().first;
+  EXPECT_TRUE(first.has_series_start());
+  EXPECT_EQ(first.series_id(), 11u);
+  const auto second = late.next();
+  EXPECT_TRUE(second.first.has_frame());
+  EXPECT_EQ(second.first.sequence(), 1u);
+  EXPECT_EQ(second.second, 8u);
+  EXPECT_TRUE(early.next().first.has_series_start()) << "a repeated start, to everybody";
+  EXPECT_EQ(early.next().first.sequence(), 1u);
+}
+
+TEST_F(PublisherTest, AnEndedSeriesIsNotAnnouncedToLateJoiners) {
+  publisher_.try_send(start(11));
+  publisher_.try_send(end());
+  Subscriber late(context_, publisher_.endpoint(), "camera");
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  ASSERT_TRUE(publisher_.try_send(frame(5, 8)));
+  EXPECT_TRUE(late.next().first.has_frame());
+}
+
+TEST_F(PublisherTest, SubscribersOfOtherTopicsDoNotCount) {
+  Subscriber other(context_, publisher_.endpoint(), "environment");
+  Subscriber all(context_, publisher_.endpoint(), "");
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  zmq::pollitem_t item{publisher_.socket().handle(), 0, ZMQ_POLLIN, 0};
+  zmq_poll(&item, 1, 200);
+  publisher_.service();
+  EXPECT_EQ(publisher_.subscribers(), 1);
+}
+
+// 400 frames of 256 kB are far more than all queues and TCP buffers hold, so the publisher must be refused at
+// times.
+TEST_F(PublisherTest, SlowSubscriberGetsEveryMessage) {
+  constexpr std::uint64_t kFrames = 400;
+  constexpr std::size_t kBytes = 256 * 1024;
+  Subscriber slow(context_, publisher_.endpoint(), "camera");
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  ASSERT_TRUE(publisher_.try_send(start(1)));
+  ASSERT_TRUE(slow.next().first.has_series_start());
+  std::uint64_t received = 0;
+  int refused = 0;
+  const auto take_one = [&] {
+    const auto [header, bytes] = slow.next();
+    ASSERT_TRUE(header.has_frame());
+    ASSERT_EQ(header.sequence(), received);
+    ASSERT_EQ(bytes, kBytes);
+    ++received;
+  };
+  for (std::uint64_t sent = 0; sent < kFrames;) {
+    if (publisher_.try_send(frame(sent, kBytes))) {
+      ++sent;
+      continue;
+    }
+    ++refused;
+    // Room appears asynchronously after a message was taken; until then a refusal with nothing to take is a
+    // retry.
+    if (received < sent) take_one();
+    if (HasFatalFailure()) return;
+  }
+  while (received < kFrames && !HasFatalFailure()) take_one();
+  EXPECT_EQ(received, kFrames);
+  EXPECT_GT(refused, 0);
+}
+
+TEST_F(PublisherTest, GoesOnWhenASubscriberVanishes) {
+  {
+    Subscriber gone(context_, publisher_.endpoint(), "camera");
+    ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+    while (publisher_.try_send(frame(0, 256 * 1024))) {
+    }
+  }
+  const auto deadline = Publisher::Clock::now() + seconds(10);
+  // Until its departure is noticed the queue may stay full, or still have room for a message.
+  bool sent = false;
+  while ((!sent || publisher_.subscribers() > 0) && Publisher::Clock::now() < deadline) {
+    sent = publisher_.try_send(frame(1, 8));
+  }
+  EXPECT_TRUE(sent);
+  EXPECT_EQ(publisher_.subscribers(), 0);
+}
+
+TEST_F(PublisherTest, WaitingForSubscribersEndsAtTheDeadline) {
+  Publisher* const publishers[] = {&publisher_};
+  EXPECT_FALSE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::milliseconds(50)));
+  Subscriber subscriber(context_, publisher_.endpoint(), "camera");
+  EXPECT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + seconds(10)));
+}
+
+}  // namespace
+}  // namespace glasswatch::simulation
