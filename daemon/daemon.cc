@@ -191,9 +191,9 @@ std::string Daemon::results_endpoint() const { return parts_->publisher.endpoint
 std::string Daemon::control_endpoint() const { return parts_->control.endpoint(); }
 std::uint16_t Daemon::dashboard_port() const { return parts_->dashboard ? parts_->dashboard->port() : 0; }
 
-std::string daemon_faults(const config::Configuration& configuration) {
+std::string daemon_faults(const config::Configuration& configuration, const std::string& name) {
   std::string faults;
-  const auto fault = [&faults](const std::string& line) { faults += (faults.empty() ? "" : "\n") + line; };
+  const auto fault = [&](const std::string& line) { faults += (faults.empty() ? "" : "\n") + name + ": " + line; };
   const auto check_kind = [&](const std::string& field, const config::Source& source) {
     std::string known;
     for (const StreamKind& kind : stream_kinds()) {

@@ -35,7 +35,7 @@ class Daemon {
 };
 
 /// Faults of a configuration that only the daemon minds (a missing camera section, an unknown source kind, ...): one
-/// line each, empty when it can run.
-std::string daemon_faults(const config::Configuration& configuration);
+/// line each, beginning with `name`, empty when it can run.
+std::string daemon_faults(const config::Configuration& configuration, const std::string& name);
 
 }  // namespace glasswatch

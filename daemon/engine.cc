@@ -160,10 +160,9 @@ void Engine::process_pending() {
   const auto begin = Clock::now();
   const result::FrameResult& result = pipeline_.process(frame);
   if (result.ecm().g2_size() != setup_lags_) publish_setup();  // the frame period became known: so did the lags
-  message_.Clear();
-  *message_.mutable_frame() = result;
-  message_.mutable_frame()->set_processing_s(std::chrono::duration<double>(Clock::now() - begin).count());
-  publish(message_, wire::kFrameTopic);
+  frame_message_.mutable_frame()->CopyFrom(result);  // a message of its own: keeps its memory from frame to frame
+  frame_message_.mutable_frame()->set_processing_s(std::chrono::duration<double>(Clock::now() - begin).count());
+  publish(frame_message_, wire::kFrameTopic);
   state_.count_processed(result.temperature().validity() == result::VALID);
   const TemperatureStage& clocks = pipeline_.temperature();
   state_.set_clocks({clocks.camera_offset_s(), clocks.camera_sigma_s(), clocks.environment_offset_s(),

@@ -74,6 +74,7 @@ class Engine {
   std::uint64_t next_command_id_;
   Clock::time_point next_display_{};
   result::ResultMessage message_;
+  result::ResultMessage frame_message_;
   Outbound outbound_;
   Outbound display_;
 

@@ -1,5 +1,6 @@
 #include "daemon/pipeline/temperature_stage.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -7,6 +8,7 @@ namespace glasswatch {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kSmallestClockSigmaS = 1e-6;  // no one-way measurement is better than that
 constexpr std::size_t kIncoming = 65536;
 constexpr std::size_t kDriftSamples = 4096;  // minutes of a holder's samples; older ones serve no frame
 
@@ -31,7 +33,7 @@ void invalid(result::Validity validity, const char* reason, result::Temperature&
 }  // namespace
 
 TemperatureStage::SourceClock::SourceClock(const config::Source& source)
-    : source_(source), measured_(source.clock_sigma_s()) {}
+    : source_(source), measured_(std::max(source.clock_sigma_s(), kSmallestClockSigmaS)) {}
 
 void TemperatureStage::SourceClock::begin(const stream::Clock& clock) {
   if (clock.kind() != kind_) measured_.reset();

@@ -1,4 +1,6 @@
 // glasswatchd: the daemon.
+#include <google/protobuf/stubs/logging.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
@@ -22,10 +24,13 @@ int main(int argc, char** argv) {
       ->required();
   app.add_flag("--check", check, "check the configuration, print what is in force, and end");
 
+  google::protobuf::SetLogHandler(nullptr);  // bad messages are counted and logged at a bounded rate by the ingest
+  spdlog::set_default_logger(spdlog::stderr_color_mt("glasswatchd"));
+
   return run_program(app, argc, argv, [&]() -> int {
     const config::Configuration configuration = load_configuration(configuration_path);
-    if (const std::string faults = daemon_faults(configuration); !faults.empty()) {
-      throw ConfigurationError(configuration_path + ": " + faults);
+    if (const std::string faults = daemon_faults(configuration, configuration_path); !faults.empty()) {
+      throw ConfigurationError(faults);
     }
     for (const std::string& line : unavailable_settings(configuration)) spdlog::warn("{}", line);
     if (check) {

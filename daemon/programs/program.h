@@ -2,7 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <iostream>
+#include <sstream>
 #include <string>
 
 #include "detectors/recording.h"
@@ -12,8 +13,10 @@ namespace glasswatch {
 
 enum ExitCode : int { kSuccess = 0, kBadUsage = 2, kBadInput = 3, kFailed = 4 };
 
-inline void print_error(const char* program, const std::string& message) {
-  std::fprintf(stderr, "%s: %s\n", program, message.c_str());
+/// One line for every line of the message, each with the program's name.
+inline void print_error(const std::string& program, const std::string& message) {
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) std::cerr << program << ": " << line << '\n';
 }
 
 /// Parses the arguments, then runs `body`; exceptions become error lines and exit codes.
@@ -30,19 +33,19 @@ int run_program(CLI::App& app, int argc, char** argv, Body&& body) {
   } catch (const CLI::CallForVersion& request) {
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    print_error(name.c_str(), std::string(error.what()) + "; " + name + " --help lists the arguments");
+    print_error(name, std::string(error.what()) + "; " + name + " --help lists the arguments");
     return kBadUsage;
   }
   try {
     return body();
   } catch (const ConfigurationError& error) {
-    print_error(name.c_str(), error.what());
+    print_error(name, error.what());
     return kBadUsage;
   } catch (const InputError& error) {
-    print_error(name.c_str(), error.what());
+    print_error(name, error.what());
     return kBadInput;
   } catch (const std::exception& error) {
-    print_error(name.c_str(), error.what());
+    print_error(name, error.what());
     return kFailed;
   }
 }

@@ -1,0 +1,66 @@
+"""Receives what glasswatchd publishes, and sends it requests. Needs Debian's python3-zmq and python3-protobuf, and the
+modules that the build generates from the schemas (build/PRESET/generated) on PYTHONPATH.
+
+    from glasswatch_client import ResultSubscriber
+    for topic, message, pixels in ResultSubscriber("tcp://127.0.0.1:7110"):
+        if message.HasField("frame"):
+            print(message.frame.sequence, message.frame.temperature.value_c)
+"""
+import zmq
+
+from protocol.schema import control_pb2, results_pb2
+
+SCHEMA_VERSION = 1
+
+
+class ResultSubscriber:
+    """Iterates over (topic, ResultMessage, pixels or None). Reconnects by itself. `missed` counts messages lost on this
+    connection, by the daemon's sequence numbers; it means something when all topics are subscribed."""
+
+    def __init__(self, endpoint, topics=("",)):
+        self._socket = zmq.Context.instance().socket(zmq.SUB)
+        self._socket.setsockopt(zmq.RCVHWM, 100_000)
+        for topic in topics:
+            self._socket.setsockopt_string(zmq.SUBSCRIBE, topic)
+        self._socket.connect(endpoint)
+        self._expected = None
+        self.missed = 0
+
+    def next(self, timeout_s=None):
+        """The next message, or None when none came in time."""
+        if not self._socket.poll(None if timeout_s is None else int(timeout_s * 1000)):
+            return None
+        parts = self._socket.recv_multipart()
+        message = results_pb2.ResultMessage.FromString(parts[1])
+        if self._expected is not None and message.daemon_id == self._expected[0]:
+            self.missed += max(0, message.sequence - self._expected[1])
+        self._expected = (message.daemon_id, message.sequence + 1)
+        return parts[0].decode(), message, parts[2] if len(parts) > 2 else None
+
+    def __iter__(self):
+        while True:
+            yield self.next()
+
+    def close(self):
+        self._socket.close(0)
+
+
+def ask(endpoint, command, timeout_s=5):
+    """Sends one request, e.g. ask("tcp://127.0.0.1:7111", "status"); commands are the fields of control.Request.
+    Returns (Reply, frames): frames of a snapshot as FrameResults, oldest first. Raises TimeoutError or RuntimeError."""
+    request = control_pb2.Request(schema_version=SCHEMA_VERSION, client="python")
+    getattr(request, command).SetInParent()
+    socket = zmq.Context.instance().socket(zmq.REQ)
+    try:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(endpoint)
+        socket.send(request.SerializeToString())
+        if not socket.poll(int(timeout_s * 1000)):
+            raise TimeoutError(f"no answer from {endpoint} within {timeout_s} s; is glasswatchd running?")
+        parts = socket.recv_multipart()
+    finally:
+        socket.close(0)
+    reply = control_pb2.Reply.FromString(parts[0])
+    if reply.HasField("error"):
+        raise RuntimeError(f"{control_pb2.Error.Code.Name(reply.error.code)}: {reply.error.message}")
+    return reply, [results_pb2.ResultMessage.FromString(part).frame for part in parts[1:]]
