@@ -11,9 +11,9 @@
 
 namespace glasswatch {
 
-/// Calls back on the loop's thread when the socket may have something to read. The descriptor that ZeroMQ lends is
-/// edge-triggered: the callback must read until the socket would block, and touch() must be called after any send,
-/// because a send can swallow the edge (zmq_getsockopt(3), ZMQ_FD).
+/// Calls back on the loop's thread when the socket may have something to read. The descriptor that ZeroMQ
+/// lends is edge-triggered: the callback must read until the socket would block, and touch() must be called
+/// after any send, because a send can swallow the edge (zmq_getsockopt(3), ZMQ_FD).
 class AsioSocket {
  public:
   AsioSocket(boost::asio::io_context& io, zmq::context_t& context, zmq::socket_type type)
@@ -39,11 +39,12 @@ class AsioSocket {
 
  private:
   void wait() {
-    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](boost::system::error_code error) {
-      if (error) return;
-      touch();
-      wait();
-    });
+    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this](boost::system::error_code error) {
+                             if (error) return;
+                             touch();
+                             wait();
+                           });
   }
 
   zmq::socket_t socket_;

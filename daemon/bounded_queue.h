@@ -35,10 +35,11 @@ class Doorbell {
   bool rung_ = false;
 };
 
-/// First in, first out, of fixed capacity, any number of threads. What happens when it is full is the choice of the
-/// pushing side: try_push() refuses (the caller counts the drop), push() waits (recorded sources, which can wait).
-/// Items are swapped in and out of slots, so that their memory is reused: no allocation by the queue after
-/// construction. A mutex instead of a lock-free ring: at some thousand items a second the difference cannot be seen.
+/// First in, first out, of fixed capacity, any number of threads. What happens when it is full is the choice
+/// of the pushing side: try_push() refuses (the caller counts the drop), push() waits (recorded sources,
+/// which can wait). Items are swapped in and out of slots, so that their memory is reused: no allocation by
+/// the queue after construction. A mutex instead of a lock-free ring: at some thousand items a second the
+/// difference cannot be seen.
 template <typename T>
 class BoundedQueue {
  public:

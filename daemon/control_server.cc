@@ -35,8 +35,8 @@ ControlServer::ControlServer(boost::asio::io_context& io, zmq::context_t& contex
   try {
     socket.bind(wanted);
   } catch (const zmq::error_t& error) {
-    throw std::runtime_error("service.control_endpoint = \"" + wanted + "\" cannot be bound: " + error.what() +
-                             "; is another glasswatchd running? choose a free port");
+    throw std::runtime_error("service.control_endpoint = \"" + wanted + "\" cannot be bound: " +
+                             error.what() + "; is another glasswatchd running? choose a free port");
   }
   endpoint_ = socket.get(zmq::sockopt::last_endpoint);
   socket_.on_readable([this] { answer_all(); });
@@ -47,8 +47,7 @@ void ControlServer::answer_all() {
   zmq::message_t part;
   while (socket.recv(part, zmq::recv_flags::dontwait)) {
     control::Request request;
-    const bool sound =
-        !part.more() && request.ParseFromArray(part.data(), static_cast<int>(part.size()));
+    const bool sound = !part.more() && request.ParseFromArray(part.data(), static_cast<int>(part.size()));
     while (part.more() && socket.recv(part, zmq::recv_flags::none)) {
     }
     control::Reply reply;
@@ -66,7 +65,8 @@ void ControlServer::answer_all() {
     if (!parts_follow) continue;
     for (std::size_t i = 0; i < publisher_.history().size(); ++i) {
       const bool last = i + 1 == publisher_.history().size();
-      socket.send(zmq::buffer(publisher_.history()[i]), last ? zmq::send_flags::none : zmq::send_flags::sndmore);
+      socket.send(zmq::buffer(publisher_.history()[i]),
+                  last ? zmq::send_flags::none : zmq::send_flags::sndmore);
     }
   }
 }
@@ -103,7 +103,8 @@ control::Reply ControlServer::answer(const control::Request& request) {
       state_.request_reset();
       break;
     case control::Request::kRecord:
-      refuse(control::Error::NOT_AVAILABLE, "this version does not record; keep the instrument's own recording", reply);
+      refuse(control::Error::NOT_AVAILABLE,
+             "this version does not record; keep the instrument's own recording", reply);
       break;
     case control::Request::COMMAND_NOT_SET:
       refuse(control::Error::UNKNOWN_COMMAND, "the request has no command that this daemon knows", reply);
@@ -114,13 +115,14 @@ control::Reply ControlServer::answer(const control::Request& request) {
 
 void ControlServer::arm(control::Reply& reply) {
   if (configuration_.trigger_size() == 0) {
-    refuse(control::Error::NOT_CONFIGURED, "the configuration has no trigger rule; add a `trigger { ... }` section",
-           reply);
+    refuse(control::Error::NOT_CONFIGURED,
+           "the configuration has no trigger rule; add a `trigger { ... }` section", reply);
     return;
   }
   const SharedState::View view = state_.view();
   if (view.state == result::ERROR) {
-    refuse(control::Error::WRONG_STATE, "the daemon is in ERROR (" + view.error + "); `glasswatch reset` first", reply);
+    refuse(control::Error::WRONG_STATE,
+           "the daemon is in ERROR (" + view.error + "); `glasswatch reset` first", reply);
     return;
   }
   state_.set_armed(true);

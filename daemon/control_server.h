@@ -13,15 +13,16 @@
 
 namespace glasswatch {
 
-/// The control socket (REP). Every request gets exactly one reply; what cannot be done is answered with a typed
-/// error. Service thread only.
+/// The control socket (REP). Every request gets exactly one reply; what cannot be done is answered with a
+/// typed error. Service thread only.
 class ControlServer {
  public:
   using StatusSource = std::function<result::Status()>;
 
   /// Throws std::runtime_error when the endpoint cannot be bound.
-  ControlServer(boost::asio::io_context& io, zmq::context_t& context, const config::Configuration& configuration,
-                SharedState& state, const Publisher& publisher, StatusSource status);
+  ControlServer(boost::asio::io_context& io, zmq::context_t& context,
+                const config::Configuration& configuration, SharedState& state, const Publisher& publisher,
+                StatusSource status);
 
   std::string endpoint() const { return endpoint_; }
   void stop() { socket_.stop(); }

@@ -29,13 +29,14 @@ wire::SizeLimits size_limits(const config::Limits& limits) {
 }
 
 MaskImage load_mask(const config::Configuration& configuration) {
-  return configuration.calibration().has_mask_path() ? read_mask(configuration.calibration().mask_path()) : MaskImage{};
+  return configuration.calibration().has_mask_path() ? read_mask(configuration.calibration().mask_path())
+                                                     : MaskImage{};
 }
 
 }  // namespace
 
-// Every part, in the order of the data. Threads: one per ingest, the engine's, the microscope link's; all others run
-// on the service thread, which is the one that calls run().
+// Every part, in the order of the data. Threads: one per ingest, the engine's, the microscope link's; all
+// others run on the service thread, which is the one that calls run().
 //
 //   camera ──────> Ingest ──queue──┐                     ┌─> Publisher ──> clients (XPUB), DashboardServer
 //                                  ├─> Engine ──Outbox───┤
@@ -114,7 +115,8 @@ struct Daemon::Parts {
 
   void publish_status() {
     publisher.publish_status(status());
-    timer.expires_after(std::chrono::milliseconds(static_cast<int>(config.service().status_period_s() * 1e3)));
+    timer.expires_after(
+        std::chrono::milliseconds(static_cast<int>(config.service().status_period_s() * 1e3)));
     timer.async_wait([this](boost::system::error_code error) {
       if (!error) publish_status();
     });
@@ -181,19 +183,32 @@ struct Daemon::Parts {
   Engine engine;
 };
 
-Daemon::Daemon(config::Configuration configuration) : parts_(std::make_unique<Parts>(std::move(configuration))) {}
+Daemon::Daemon(config::Configuration configuration)
+    : parts_(std::make_unique<Parts>(std::move(configuration))) {}
 Daemon::~Daemon() = default;
 
-void Daemon::run() { parts_->run(); }
-void Daemon::stop() { parts_->io.stop(); }
+void Daemon::run() {
+  parts_->run();
+}
+void Daemon::stop() {
+  parts_->io.stop();
+}
 
-std::string Daemon::results_endpoint() const { return parts_->publisher.endpoint(); }
-std::string Daemon::control_endpoint() const { return parts_->control.endpoint(); }
-std::uint16_t Daemon::dashboard_port() const { return parts_->dashboard ? parts_->dashboard->port() : 0; }
+std::string Daemon::results_endpoint() const {
+  return parts_->publisher.endpoint();
+}
+std::string Daemon::control_endpoint() const {
+  return parts_->control.endpoint();
+}
+std::uint16_t Daemon::dashboard_port() const {
+  return parts_->dashboard ? parts_->dashboard->port() : 0;
+}
 
 std::string daemon_faults(const config::Configuration& configuration, const std::string& name) {
   std::string faults;
-  const auto fault = [&](const std::string& line) { faults += (faults.empty() ? "" : "\n") + name + ": " + line; };
+  const auto fault = [&](const std::string& line) {
+    faults += (faults.empty() ? "" : "\n") + name + ": " + line;
+  };
   const auto check_kind = [&](const std::string& field, const config::Source& source) {
     std::string known;
     for (const StreamKind& kind : stream_kinds()) {
@@ -210,7 +225,8 @@ std::string daemon_faults(const config::Configuration& configuration, const std:
   if (configuration.has_environment()) check_kind("environment", configuration.environment());
   for (const config::TriggerRule& rule : configuration.trigger()) {
     if (rule.require_temperature() && !configuration.has_environment()) {
-      fault("trigger \"" + rule.name() + "\" requires a temperature, but there is no environment section; add one or "
+      fault("trigger \"" + rule.name() +
+            "\" requires a temperature, but there is no environment section; add one or "
             "set require_temperature: false");
     }
   }

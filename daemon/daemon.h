@@ -34,8 +34,8 @@ class Daemon {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Faults of a configuration that only the daemon minds (a missing camera section, an unknown source kind, ...): one
-/// line each, beginning with `name`, empty when it can run.
+/// Faults of a configuration that only the daemon minds (a missing camera section, an unknown source kind,
+/// ...): one line each, beginning with `name`, empty when it can run.
 std::string daemon_faults(const config::Configuration& configuration, const std::string& name);
 
 }  // namespace glasswatch

@@ -17,7 +17,8 @@ constexpr int kDisplayColumns = 512;
 constexpr auto kIdle = std::chrono::milliseconds(200);  // how often a thread without work looks at requests
 
 std::chrono::steady_clock::duration to_duration(double seconds) {
-  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(seconds));
 }
 
 // Ids of commands must not repeat after a restart: a microscope answers a known id without acting.
@@ -118,8 +119,8 @@ void Engine::handle(StreamItem& item) {
     pipeline_.observe(*pending_);
   } else if (const auto* started = std::get_if<SeriesStarted>(&item)) {
     recorded_ = started->start.clock().kind() == stream::RECORDED_CLOCK;
-    spdlog::info("series \"{}\" started: {} x {} pixels", started->start.name(), started->start.camera().rows(),
-                 started->start.camera().columns());
+    spdlog::info("series \"{}\" started: {} x {} pixels", started->start.name(),
+                 started->start.camera().rows(), started->start.camera().columns());
     pipeline_.begin_series(*started);
     state_.series_started(started->series_id, started->start.name());
     publish_setup();
@@ -154,14 +155,18 @@ void Engine::process_pending() {
   pending_.reset();
   if (!pipeline_.ready(frame) && environment_ != nullptr && !gave_up_waiting_) {
     gave_up_waiting_ = true;
-    spdlog::warn("frame {} is analysed without temperature: the environment stream has not reached its exposure",
-                 frame.info.sequence);
+    spdlog::warn(
+        "frame {} is analysed without temperature: the environment stream has not reached its exposure",
+        frame.info.sequence);
   }
   const auto begin = Clock::now();
   const result::FrameResult& result = pipeline_.process(frame);
-  if (result.ecm().g2_size() != setup_lags_) publish_setup();  // the frame period became known: so did the lags
-  frame_message_.mutable_frame()->CopyFrom(result);  // a message of its own: keeps its memory from frame to frame
-  frame_message_.mutable_frame()->set_processing_s(std::chrono::duration<double>(Clock::now() - begin).count());
+  if (result.ecm().g2_size() != setup_lags_)
+    publish_setup();  // the frame period became known: so did the lags
+  frame_message_.mutable_frame()->CopyFrom(
+      result);  // a message of its own: keeps its memory from frame to frame
+  frame_message_.mutable_frame()->set_processing_s(
+      std::chrono::duration<double>(Clock::now() - begin).count());
   publish(frame_message_, wire::kFrameTopic);
   state_.count_processed(result.temperature().validity() == result::VALID);
   const TemperatureStage& clocks = pipeline_.temperature();
@@ -189,10 +194,10 @@ void Engine::fire(const TriggerFiring& firing, const result::FrameResult& frame)
   event.set_value(firing.value);
   event.set_threshold(rule.threshold());
   const auto exposure_end_ns = frame.time_utc_ns() + static_cast<std::int64_t>(frame.exposure_s() * 1e9);
-  event.set_exposure_to_receive_s(
-      recorded_ ? kNan
-                : static_cast<double>(frame.received_utc_ns() - exposure_end_ns) * 1e-9 +
-                      pipeline_.temperature().camera_offset_s());
+  event.set_exposure_to_receive_s(recorded_ ? kNan
+                                            : static_cast<double>(frame.received_utc_ns() - exposure_end_ns) *
+                                                      1e-9 +
+                                                  pipeline_.temperature().camera_offset_s());
   event.set_receive_to_result_s(static_cast<double>(utc_now_ns() - frame.received_utc_ns()) * 1e-9);
   event.set_result_to_send_s(kNan);
   event.set_send_to_reply_s(kNan);
@@ -200,7 +205,8 @@ void Engine::fire(const TriggerFiring& firing, const result::FrameResult& frame)
   control::MicroscopeCommand& command = order.command;
   command.set_schema_version(wire::kSchemaVersion);
   command.set_command_id(next_command_id_++);
-  command.set_reason(text::concatenate("rule ", rule.name(), ": ", firing.value, " at frame ", frame.sequence()));
+  command.set_reason(
+      text::concatenate("rule ", rule.name(), ": ", firing.value, " at frame ", frame.sequence()));
   switch (rule.action_case()) {
     case config::TriggerRule::kBurst:
       command.mutable_burst()->set_frames(rule.burst().frames());
@@ -277,7 +283,8 @@ void Engine::fail(const std::string& error) {
 void publish_event(const result::TriggerEvent& event, Outbox& outbox, SharedState& state) {
   spdlog::info("trigger {} fired at frame {}, T = {:.2f} +- {:.2f} C, value {:.4g} (threshold {:.4g}): {} {}",
                event.rule(), event.sequence(), event.temperature().value_c(), event.temperature().sigma_c(),
-               event.value(), event.threshold(), result::TriggerEvent::Outcome_Name(event.outcome()), event.detail());
+               event.value(), event.threshold(), result::TriggerEvent::Outcome_Name(event.outcome()),
+               event.detail());
   state.count_trigger_event();
   using result::TriggerEvent;
   if (event.outcome() == TriggerEvent::TIMED_OUT || event.outcome() == TriggerEvent::REFUSED) {

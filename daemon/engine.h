@@ -1,4 +1,5 @@
-// The pipeline thread: takes items from the queues, lets frames wait for their temperature, runs the pipeline.
+// The pipeline thread: takes items from the queues, lets frames wait for their temperature, runs the
+// pipeline.
 #pragma once
 
 #include <atomic>
@@ -19,23 +20,23 @@
 
 namespace glasswatch {
 
-/// Owns the pipeline. A frame is processed when its temperature is settled, or when it has waited long enough:
-/// temperature.wait_s for live sources, the environment's silence_s for recorded ones (which cannot be late, only
-/// slow). It does not wait at all while the environment source is silent. A failure of the pipeline puts the daemon
-/// into ERROR: frames are then counted as skipped until a reset.
+/// Owns the pipeline. A frame is processed when its temperature is settled, or when it has waited long
+/// enough: temperature.wait_s for live sources, the environment's silence_s for recorded ones (which cannot
+/// be late, only slow). It does not wait at all while the environment source is silent. A failure of the
+/// pipeline puts the daemon into ERROR: frames are then counted as skipped until a reset.
 class Engine {
  public:
   /// `environment` and `microscope` may be null: not configured.
-  Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera, Ingest* environment,
-         MicroscopeLink* microscope, Outbox& outbox, SharedState& state);
+  Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
+         Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   void start();
 
-  /// Processes what is queued, then ends; for use after the ingests have stopped. Somebody must go on emptying the
-  /// outbox until finished(), then join().
+  /// Processes what is queued, then ends; for use after the ingests have stopped. Somebody must go on
+  /// emptying the outbox until finished(), then join().
   void request_stop();
   bool finished() const { return finished_; }
   void join();

@@ -5,10 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include "protocol/client/wait_readable.h"
+
 namespace glasswatch {
 namespace {
 
-constexpr std::size_t kMaxParts = 4;             // one more than any valid message, so that the decoder sees the fault
+constexpr std::size_t kMaxParts = 4;  // one more than any valid message, so that the decoder sees the fault
 constexpr auto kPoll = std::chrono::milliseconds(100);  // how soon a stop is noticed
 constexpr auto kReportPeriod = std::chrono::seconds(1);
 constexpr std::size_t kMaxHeld = 256;
@@ -21,17 +23,18 @@ std::int64_t utc_now_ns() {
   return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& source, wire::SizeLimits limits,
-               Doorbell& consumer, Fail fail)
+Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& source,
+               wire::SizeLimits limits, Doorbell& consumer, Fail fail)
     : name_(std::move(name)),
       source_(source),
       limits_(limits),
       fail_(std::move(fail)),
       socket_(context, zmq::socket_type::sub),
-      decoder_(make_stream_decoder(source.kind(), limits, [this](std::size_t bytes) { return frame_for(bytes); })),
+      decoder_(
+          make_stream_decoder(source.kind(), limits, [this](std::size_t bytes) { return frame_for(bytes); })),
       queue_(source.queue_frames(), consumer) {
-  // What is far beyond the limits is refused by the transport (the connection is closed and re-opened); what is
-  // moderately beyond is refused, counted and named by the decoder.
+  // What is far beyond the limits is refused by the transport (the connection is closed and re-opened); what
+  // is moderately beyond is refused, counted and named by the decoder.
   socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(4 * limits.max_frame_bytes));
   socket_.set(zmq::sockopt::rcvhwm, static_cast<int>(source.queue_frames()));
   socket_.set(zmq::sockopt::linger, 0);
@@ -45,7 +48,9 @@ Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& 
   parts_.reserve(kMaxParts);
 }
 
-Ingest::~Ingest() { stop(); }
+Ingest::~Ingest() {
+  stop();
+}
 
 void Ingest::start() {
   thread_ = std::thread([this] { run(); });
@@ -60,8 +65,7 @@ void Ingest::stop() {
 void Ingest::run() {
   try {
     while (!stopping_) {
-      zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-      zmq::poll(&item, 1, kPoll);
+      wait_readable(socket_, kPoll);
       for (std::size_t i = 0; i < kBurst && !stopping_ && receive(socket_); ++i) {
       }
       flush_held();
@@ -94,10 +98,12 @@ bool Ingest::receive(zmq::socket_t& socket) {
 void Ingest::deliver(StreamItem& item) {
   if (const auto* started = std::get_if<SeriesStarted>(&item)) {
     recorded_ = started->start.clock().kind() == stream::RECORDED_CLOCK;
-    const std::size_t bytes = std::size_t{started->start.camera().rows()} * started->start.camera().columns() *
+    const std::size_t bytes = std::size_t{started->start.camera().rows()} *
+                              started->start.camera().columns() *
                               bytes_per_pixel(wire::pixel_type(started->start.camera().pixel_type()));
     if (pool_ == nullptr || pool_->buffer_bytes() != bytes) {
-      // One frame in the hands of the pipeline, one waiting for its temperature, one being filled, one to spare.
+      // One frame in the hands of the pipeline, one waiting for its temperature, one being filled, one to
+      // spare.
       pool_ = std::make_unique<FramePool>(source_.queue_frames() + 4, bytes);
     }
   } else if (const auto* environment = std::get_if<EnvironmentStarted>(&item)) {

@@ -25,8 +25,8 @@ std::int64_t utc_now_ns();
 /// Subscribes to one source and feeds its items to a queue until stopped. The connection is re-established by
 /// ZeroMQ for as long as the thread lives.
 ///
-/// Overflow policy: a live source loses its newest frame or sample when the queue is full (`drop_newest`: counted,
-/// and a Gap takes its place); a recorded source waits (`block`), which holds back the publisher.
+/// Overflow policy: a live source loses its newest frame or sample when the queue is full (`drop_newest`:
+/// counted, and a Gap takes its place); a recorded source waits (`block`), which holds back the publisher.
 /// Pixel memory is bounded by the pool: queue_frames + 4 buffers of the series' frame size.
 class Ingest {
  public:

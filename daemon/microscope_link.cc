@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "protocol/client/wait_readable.h"
 #include "protocol/configuration/text.h"
 
 namespace glasswatch {
@@ -13,14 +14,18 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kPoll = std::chrono::milliseconds(50);  // how soon a stop is noticed while waiting for a reply
 
-double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 }  // namespace
 
 MicroscopeLink::MicroscopeLink(zmq::context_t& context, const config::Microscope& microscope, Done done)
     : microscope_(microscope), context_(context), done_(std::move(done)) {}
 
-MicroscopeLink::~MicroscopeLink() { stop(); }
+MicroscopeLink::~MicroscopeLink() {
+  stop();
+}
 
 void MicroscopeLink::start() {
   thread_ = std::thread([this] { run(); });
@@ -80,10 +85,9 @@ void MicroscopeLink::carry_out(MicroscopeOrder& order) {
   const std::string request = order.command.SerializeAsString();
   socket.send(zmq::buffer(request), zmq::send_flags::dontwait);
 
-  const auto deadline =
-      sent_at + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(microscope_.timeout_s()));
-  zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-  while (zmq::poll(&item, 1, kPoll) == 0) {
+  const auto deadline = sent_at + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(microscope_.timeout_s()));
+  while (!wait_readable(socket, kPoll)) {
     const std::scoped_lock lock(mutex_);
     if (Clock::now() < deadline && !stopping_) continue;
     order.event.set_outcome(result::TriggerEvent::TIMED_OUT);

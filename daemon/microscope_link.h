@@ -25,8 +25,9 @@ struct MicroscopeOrder {
   std::chrono::steady_clock::time_point decided_at;
 };
 
-/// Sends orders from its own thread, so that a silent microscope holds nobody up. A command that was not answered in
-/// time counts as failed; whether it was executed is then unknown, and the event says so. It is not sent again.
+/// Sends orders from its own thread, so that a silent microscope holds nobody up. A command that was not
+/// answered in time counts as failed; whether it was executed is then unknown, and the event says so. It is
+/// not sent again.
 class MicroscopeLink {
  public:
   /// `done` is called from the link's thread with outcome, detail and latencies filled in.

@@ -10,8 +10,8 @@
 
 namespace glasswatch {
 
-/// One message on its way out: encoded once, by the thread that made it. Moved through a queue by swapping, so that
-/// the strings keep their memory.
+/// One message on its way out: encoded once, by the thread that made it. Moved through a queue by swapping,
+/// so that the strings keep their memory.
 struct Outbound {
   std::string_view topic;             // of protocol/wire/wire.h
   std::string bytes;                  // ResultMessage without envelope numbers

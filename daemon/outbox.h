@@ -1,4 +1,5 @@
-// The way from the working threads to the service thread: a bounded queue of results and one slot for live images.
+// The way from the working threads to the service thread: a bounded queue of results and one slot for live
+// images.
 #pragma once
 
 #include <mutex>
@@ -11,9 +12,9 @@
 
 namespace glasswatch {
 
-/// Results wait in a queue of fixed capacity: when it is full, results of a live series are dropped and counted
-/// (publish_dropped), results of a recorded series wait. Live images have one slot, the newest wins (display_dropped).
-/// Pushing: any thread. Popping: the service thread, when `wakeup` becomes readable.
+/// Results wait in a queue of fixed capacity: when it is full, results of a live series are dropped and
+/// counted (publish_dropped), results of a recorded series wait. Live images have one slot, the newest wins
+/// (display_dropped). Pushing: any thread. Popping: the service thread, when `wakeup` becomes readable.
 class Outbox {
  public:
   Outbox(std::size_t capacity, SharedState& state) : state_(state), queue_(capacity, doorbell_) {}

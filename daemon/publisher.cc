@@ -13,7 +13,8 @@ namespace {
 constexpr int kSubscriberQueue = 10'000;
 constexpr std::size_t kTriggersKept = 1000;
 
-// The page draws ring values and the radial profile; the (K, N) arrays stay with the clients that ask for them.
+// The page draws ring values and the radial profile; the (K, N) arrays stay with the clients that ask for
+// them.
 void strip_for_page(result::ResultMessage& message) {
   auto& symmetry = *message.mutable_frame()->mutable_symmetry();
   symmetry.clear_power();
@@ -23,8 +24,8 @@ void strip_for_page(result::ResultMessage& message) {
 
 }  // namespace
 
-Publisher::Publisher(boost::asio::io_context& io, zmq::context_t& context, const config::Configuration& configuration,
-                     DashboardServer* dashboard)
+Publisher::Publisher(boost::asio::io_context& io, zmq::context_t& context,
+                     const config::Configuration& configuration, DashboardServer* dashboard)
     : configuration_(configuration),
       socket_(io, context, zmq::socket_type::xpub),
       dashboard_(dashboard),
@@ -37,8 +38,8 @@ Publisher::Publisher(boost::asio::io_context& io, zmq::context_t& context, const
   try {
     socket.bind(wanted);
   } catch (const zmq::error_t& error) {
-    throw std::runtime_error("service.results_endpoint = \"" + wanted + "\" cannot be bound: " + error.what() +
-                             "; is another glasswatchd running? choose a free port");
+    throw std::runtime_error("service.results_endpoint = \"" + wanted + "\" cannot be bound: " +
+                             error.what() + "; is another glasswatchd running? choose a free port");
   }
   endpoint_ = socket.get(zmq::sockopt::last_endpoint);
   if (dashboard_ != nullptr) dashboard_->set_welcome([this] { return welcome(); });

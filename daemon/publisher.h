@@ -15,12 +15,13 @@
 
 namespace glasswatch {
 
-/// Numbers, stamps and sends every message on the results socket (XPUB), feeds the dashboard, and remembers the last
-/// of each kind: a new subscriber gets setup, last series, last frame and status at once (to everybody: the messages
-/// are the state, and receiving them twice changes nothing). Service thread only.
+/// Numbers, stamps and sends every message on the results socket (XPUB), feeds the dashboard, and remembers
+/// the last of each kind: a new subscriber gets setup, last series, last frame and status at once (to
+/// everybody: the messages are the state, and receiving them twice changes nothing). Service thread only.
 ///
-/// Overflow policy towards clients: a subscriber that does not read loses messages beyond 10,000 in its queue and sees
-/// a jump of `sequence`; others are not affected. The dashboard gets at most frame_rate_hz frame results a second.
+/// Overflow policy towards clients: a subscriber that does not read loses messages beyond 10,000 in its queue
+/// and sees a jump of `sequence`; others are not affected. The dashboard gets at most frame_rate_hz frame
+/// results a second.
 class Publisher {
  public:
   /// `dashboard` may be null. Throws std::runtime_error when the endpoint cannot be bound.

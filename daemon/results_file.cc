@@ -73,7 +73,8 @@ class FrameColumn {
       : row_(std::move(row)) {
     row_size_ = 1;
     for (const hsize_t extent : row_) row_size_ *= extent;
-    std::vector<hsize_t> start{0}, most{H5S_UNLIMITED}, chunk{std::max<hsize_t>(1, kFramesPerChunk / row_size_ + 1)};
+    std::vector<hsize_t> start{0}, most{H5S_UNLIMITED},
+        chunk{std::max<hsize_t>(1, kFramesPerChunk / row_size_ + 1)};
     for (const hsize_t extent : row_) {
       start.push_back(extent);
       most.push_back(extent);
@@ -82,14 +83,16 @@ class FrameColumn {
     H5::DSetCreatPropList properties;
     properties.setChunk(static_cast<int>(chunk.size()), chunk.data());
     dataset_ = file.createDataSet(path, native_type<T>(),
-                                  H5::DataSpace(static_cast<int>(start.size()), start.data(), most.data()), properties);
+                                  H5::DataSpace(static_cast<int>(start.size()), start.data(), most.data()),
+                                  properties);
     label(dataset_, units, long_name);
   }
 
   void add(const T* values, std::size_t count) {
     if (count != row_size_) {
-      throw std::runtime_error(text::concatenate("a frame result has ", count, " values where the file has ", row_size_,
-                                                 "; results of different configurations cannot share a file"));
+      throw std::runtime_error(
+          text::concatenate("a frame result has ", count, " values where the file has ", row_size_,
+                            "; results of different configurations cannot share a file"));
     }
     buffer_.insert(buffer_.end(), values, values + count);
     if (buffer_.size() >= kFramesPerChunk * row_size_) flush();
@@ -164,14 +167,18 @@ struct FrameColumns {
         time(file, "/frames/time_utc_ns", {}, "ns", "start of exposure, UTC, source clock"),
         exposure(file, "/frames/exposure_s", {}, "s", "exposure time"),
         temperature(file, "/frames/temperature_c", {}, "degC", "mean temperature over the exposure"),
-        temperature_sigma(file, "/frames/temperature_sigma_c", {}, "degC", "one standard deviation of temperature_c"),
+        temperature_sigma(file, "/frames/temperature_sigma_c", {}, "degC",
+                          "one standard deviation of temperature_c"),
         temperature_rate(file, "/frames/temperature_rate_k_per_s", {}, "K/s", "dT/dt over the exposure"),
         temperature_status(file, "/frames/temperature_status", {}, "1", "result.Validity (1 = valid)"),
-        drift_row(file, "/frames/drift_row_px", {}, "px", "drift as the stage system reported it, along rows"),
-        drift_column(file, "/frames/drift_col_px", {}, "px", "drift as the stage system reported it, along columns"),
+        drift_row(file, "/frames/drift_row_px", {}, "px",
+                  "drift as the stage system reported it, along rows"),
+        drift_column(file, "/frames/drift_col_px", {}, "px",
+                     "drift as the stage system reported it, along columns"),
         mean_counts(file, "/frames/mean_counts", {}, "counts", "mean of all finite pixels"),
         flags(file, "/frames/flags", {}, "1",
-              "bits: 1 gap before, 2 late, 4 transfer not ok, 8 saturated, 16 non-finite pixels, 32 time assumed, "
+              "bits: 1 gap before, 2 late, 4 transfer not ok, 8 saturated, 16 non-finite pixels, 32 time "
+              "assumed, "
               "64 temperature invalid") {}
   void add(const result::FrameResult& frame, double pixel_nm) {
     series_id.add(frame.series_id());
@@ -188,8 +195,8 @@ struct FrameColumns {
     flags.add(frame.flags());
   }
   void flush() {
-    for (auto* column : {&exposure, &temperature, &temperature_sigma, &temperature_rate, &drift_row, &drift_column,
-                         &mean_counts}) {
+    for (auto* column : {&exposure, &temperature, &temperature_sigma, &temperature_rate, &drift_row,
+                         &drift_column, &mean_counts}) {
       column->flush();
     }
     series_id.flush();
@@ -309,7 +316,8 @@ void ResultsFile::finish(const result::Setup& setup) {
       layout.symmetry->flush();
       const auto k = static_cast<hsize_t>(setup.radius_px_size());
       const auto n = static_cast<hsize_t>(setup.orders_size());
-      write<double>(layout.file, "/symmetry/radius_px", {k}, setup.radius_px().data(), "px", "radial bin centre");
+      write<double>(layout.file, "/symmetry/radius_px", {k}, setup.radius_px().data(), "px",
+                    "radial bin centre");
       write<double>(layout.file, "/symmetry/k_inv_nm", {k}, setup.k_inv_nm().data(), "1/nm",
                     "radial bin centre, k = 1/d");
       write<std::uint32_t>(layout.file, "/symmetry/orders", {n}, setup.orders().data(), "1", "n-fold orders");
@@ -333,8 +341,10 @@ void ResultsFile::finish(const result::Setup& setup) {
                                               "g2 of the field from pooled raw sums, last series");
       write<double>(layout.file, "/ecm/field/g2_sigma", {l}, not_estimated.data(), "1",
                     "one standard deviation of g2; NaN: not estimated by this version");
-      write<std::uint64_t>(layout.file, "/ecm/field/pairs", {l}, pairs.data(), "1", "frame pairs behind each value");
-      for (const char* name : {"tau_s", "tau_sigma_s", "beta", "beta_sigma", "contrast"}) set_number(field, name, kNan);
+      write<std::uint64_t>(layout.file, "/ecm/field/pairs", {l}, pairs.data(), "1",
+                           "frame pairs behind each value");
+      for (const char* name : {"tau_s", "tau_sigma_s", "beta", "beta_sigma", "contrast"})
+        set_number(field, name, kNan);
       set_text(field, "fit_status", "not fitted: this version computes g2 only");
       set_text(field, "status", result::Validity_Name(layout.ecm.validity()));
       set_text(field, "reason", layout.ecm.reason());

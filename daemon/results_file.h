@@ -10,8 +10,9 @@
 
 namespace glasswatch {
 
-/// Writes frame results to the layout of format "glasswatch-results" (daemon/README.md lists every dataset). The file
-/// appears under its name only when finish() has succeeded; until then it is OUTPUT.partial. One thread.
+/// Writes frame results to the layout of format "glasswatch-results" (daemon/README.md lists every dataset).
+/// The file appears under its name only when finish() has succeeded; until then it is OUTPUT.partial. One
+/// thread.
 class ResultsFile {
  public:
   /// Throws std::runtime_error when the file cannot be created.
@@ -25,7 +26,8 @@ class ResultsFile {
 
   void add(const result::FrameResult& frame);
 
-  /// Writes what concerns the whole run: axes of `setup` (complete by now), field g2 of the last frame, scan maps.
+  /// Writes what concerns the whole run: axes of `setup` (complete by now), field g2 of the last frame, scan
+  /// maps.
   void finish(const result::Setup& setup);
 
  private:

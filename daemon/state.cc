@@ -2,7 +2,8 @@
 
 namespace glasswatch {
 
-std::optional<result::DaemonState> next_state(result::DaemonState state, StateEvent event, bool series_running) {
+std::optional<result::DaemonState> next_state(result::DaemonState state, StateEvent event,
+                                              bool series_running) {
   if (state == result::ERROR) {
     if (event != StateEvent::kReset) return std::nullopt;
     return series_running ? result::ACQUIRING : result::IDLE;

@@ -15,10 +15,11 @@ enum class StateEvent : std::uint8_t { kSeriesStarted, kSeriesEnded, kFailed, kR
 
 /// The whole state machine: the state after `event`, or nullopt where the event changes nothing.
 /// Resetting out of ERROR leads to ACQUIRING when a series is running, else to IDLE.
-std::optional<result::DaemonState> next_state(result::DaemonState state, StateEvent event, bool series_running);
+std::optional<result::DaemonState> next_state(result::DaemonState state, StateEvent event,
+                                              bool series_running);
 
-/// State shared between the pipeline thread (which reports) and the service thread (which commands). Every method
-/// may be called from any thread.
+/// State shared between the pipeline thread (which reports) and the service thread (which commands). Every
+/// method may be called from any thread.
 class SharedState {
  public:
   /// Source clock - daemon clock; NaN = unknown.

@@ -7,9 +7,9 @@
 
 namespace glasswatch {
 
-/// Follows the sequence numbers of one series. A number that is skipped counts as lost until it arrives after all,
-/// when it counts as late instead; so `lost` is what is missing now. Not thread-safe. Memory is bounded: only the
-/// newest 1024 holes are remembered, and what arrives for a forgotten hole counts as a duplicate.
+/// Follows the sequence numbers of one series. A number that is skipped counts as lost until it arrives after
+/// all, when it counts as late instead; so `lost` is what is missing now. Not thread-safe. Memory is bounded:
+/// only the newest 1024 holes are remembered, and what arrives for a forgotten hole counts as a duplicate.
 class SequenceTracker {
  public:
   enum class Arrival : std::uint8_t {
@@ -25,12 +25,14 @@ class SequenceTracker {
     std::uint64_t skipped = 0;
   };
 
-  /// Starts a series whose next number is `next`; earlier numbers were sent before we listened and are not lost.
+  /// Starts a series whose next number is `next`; earlier numbers were sent before we listened and are not
+  /// lost.
   void begin(std::uint64_t next);
 
   Outcome arrive(std::uint64_t sequence);
 
-  /// The source says it sent numbers 0 .. count-1; what is missing at the end counts as lost. Returns that tail.
+  /// The source says it sent numbers 0 .. count-1; what is missing at the end counts as lost. Returns that
+  /// tail.
   Outcome finish(std::uint64_t count);
 
   std::uint64_t lost() const { return lost_; }  // of all series since construction

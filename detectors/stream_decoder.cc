@@ -11,8 +11,8 @@ void StreamDecoder::decode(MessageParts parts, std::int64_t received_utc_ns, std
     return std::string_view(reinterpret_cast<const char*>(part.data()), part.size()) == topic();
   };
   if (parts.size() < 2 || parts.size() > 3 || !is_topic(parts[0])) {
-    detail_ = text::concatenate("message of ", parts.size(), " parts (expected topic \"", topic(), "\", header",
-                                " and, for frames, pixels)");
+    detail_ = text::concatenate("message of ", parts.size(), " parts (expected topic \"", topic(),
+                                "\", header", " and, for frames, pixels)");
     rejection = wire::Rejection::kParts;
   } else {
     rejection = wire::decode_header(parts[1], limits_, message_, detail_);
@@ -25,8 +25,8 @@ void StreamDecoder::decode(MessageParts parts, std::int64_t received_utc_ns, std
   counters_.lost = tracker_.lost();
 }
 
-bool StreamDecoder::in_sequence(std::uint64_t series_id, std::uint64_t sequence, std::vector<StreamItem>& items,
-                                bool& late, wire::Rejection& rejection) {
+bool StreamDecoder::in_sequence(std::uint64_t series_id, std::uint64_t sequence,
+                                std::vector<StreamItem>& items, bool& late, wire::Rejection& rejection) {
   const SequenceTracker::Outcome outcome = tracker_.arrive(sequence);
   late = outcome.arrival == SequenceTracker::Arrival::kLate;
   switch (outcome.arrival) {
@@ -49,9 +49,11 @@ bool StreamDecoder::in_sequence(std::uint64_t series_id, std::uint64_t sequence,
   return false;
 }
 
-void StreamDecoder::finish_sequence(std::uint64_t series_id, std::uint64_t count, std::vector<StreamItem>& items) {
+void StreamDecoder::finish_sequence(std::uint64_t series_id, std::uint64_t count,
+                                    std::vector<StreamItem>& items) {
   const SequenceTracker::Outcome tail = tracker_.finish(count);
-  if (tail.skipped > 0) items.emplace_back(Gap{series_id, tail.first_skipped, tail.skipped, Gap::Cause::kLost});
+  if (tail.skipped > 0)
+    items.emplace_back(Gap{series_id, tail.first_skipped, tail.skipped, Gap::Cause::kLost});
 }
 
 }  // namespace glasswatch

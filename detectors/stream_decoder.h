@@ -1,5 +1,5 @@
-// Live streams: bytes of one message in, items out. No socket and no clock here, so that a recorded byte string, a
-// fuzzer and the daemon drive the same code.
+// Live streams: bytes of one message in, items out. No socket and no clock here, so that a recorded byte
+// string, a fuzzer and the daemon drive the same code.
 #pragma once
 
 #include <array>
@@ -44,14 +44,14 @@ struct EnvironmentEnded {
 };
 
 /// What a source delivers, in the order of its stream.
-using StreamItem = std::variant<SeriesStarted, Frame, Gap, SeriesEnded, EnvironmentStarted, EnvironmentSampled,
-                                EnvironmentEnded>;
+using StreamItem = std::variant<SeriesStarted, Frame, Gap, SeriesEnded, EnvironmentStarted,
+                                EnvironmentSampled, EnvironmentEnded>;
 
 /// Everything that happened to the messages of one source since it was opened.
 struct StreamCounters {
-  std::uint64_t received = 0;   // messages
-  std::uint64_t accepted = 0;   // frames or samples given out
-  std::uint64_t lost = 0;       // missing by sequence number now
+  std::uint64_t received = 0;  // messages
+  std::uint64_t accepted = 0;  // frames or samples given out
+  std::uint64_t lost = 0;      // missing by sequence number now
   std::uint64_t duplicate = 0;
   std::uint64_t late = 0;
   std::uint64_t dropped_by_overflow = 0;
@@ -72,8 +72,8 @@ class StreamDecoder {
   explicit StreamDecoder(wire::SizeLimits limits) : limits_(limits) {}
   virtual ~StreamDecoder() = default;
 
-  /// Decodes one message and appends what it says to `items` (nothing, one item, or a gap and a frame). Never throws
-  /// on bad bytes: they are counted, and last_rejection() says what was wrong.
+  /// Decodes one message and appends what it says to `items` (nothing, one item, or a gap and a frame). Never
+  /// throws on bad bytes: they are counted, and last_rejection() says what was wrong.
   void decode(MessageParts parts, std::int64_t received_utc_ns, std::vector<StreamItem>& items);
 
   /// The topic to subscribe to.
@@ -89,8 +89,8 @@ class StreamDecoder {
                                  std::int64_t received_utc_ns, std::vector<StreamItem>& items) = 0;
 
   /// Books a sequence number; appends a Gap where some are missing. False: the message must not be used.
-  bool in_sequence(std::uint64_t series_id, std::uint64_t sequence, std::vector<StreamItem>& items, bool& late,
-                   wire::Rejection& rejection);
+  bool in_sequence(std::uint64_t series_id, std::uint64_t sequence, std::vector<StreamItem>& items,
+                   bool& late, wire::Rejection& rejection);
   void finish_sequence(std::uint64_t series_id, std::uint64_t count, std::vector<StreamItem>& items);
 
   wire::SizeLimits limits_;
@@ -113,6 +113,7 @@ struct StreamKind {
 std::span<const StreamKind> stream_kinds();
 
 /// The decoder of a kind, or null for an unknown name.
-std::unique_ptr<StreamDecoder> make_stream_decoder(std::string_view kind, wire::SizeLimits limits, FrameSource frames);
+std::unique_ptr<StreamDecoder> make_stream_decoder(std::string_view kind, wire::SizeLimits limits,
+                                                   FrameSource frames);
 
 }  // namespace glasswatch

@@ -2,35 +2,12 @@
 
 #include <charconv>
 #include <chrono>
-#include <exception>
-#include <iostream>
 #include <limits>
 
-#include "detectors/recording.h"
-#include "protocol/configuration/configuration.h"
 #include "protocol/configuration/text.h"
 #include "simulators/interrupt.h"
 
 namespace glasswatch::simulation {
-
-int run_program(const std::string& name, const std::function<void()>& body) {
-  try {
-    body();
-    return kSuccess;
-  } catch (const UsageError& error) {
-    std::cerr << name << ": " << error.what() << '\n';
-    return kUsage;
-  } catch (const ConfigurationError& error) {
-    std::cerr << error.what() << '\n';
-    return kUsage;
-  } catch (const InputError& error) {
-    std::cerr << error.what() << '\n';
-    return kInput;
-  } catch (const std::exception& error) {
-    std::cerr << name << ": " << error.what() << '\n';
-    return kRunning;
-  }
-}
 
 double parse_speed(const std::string& text, const std::string& option) {
   if (text == "max") return std::numeric_limits<double>::infinity();

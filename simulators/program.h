@@ -1,27 +1,14 @@
-// What both programs share around their work: options read alike, errors told alike.
+// What both programs share around their work.
 #pragma once
 
-#include <functional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <zmq.hpp>
 
+#include "protocol/types/user_error.h"
 #include "simulators/publisher.h"
 
 namespace glasswatch::simulation {
-
-enum ExitCode { kSuccess = 0, kUsage = 2, kInput = 3, kRunning = 4 };
-
-/// A command line that parses but makes no sense. One line; exit code 2.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// Runs `body` and turns what it throws into lines on stderr and an exit code: UsageError and
-/// ConfigurationError 2, InputError 3, anything else 4.
-int run_program(const std::string& name, const std::function<void()>& body);
 
 /// "max" or a number above 0; throws UsageError naming `option`.
 double parse_speed(const std::string& text, const std::string& option);

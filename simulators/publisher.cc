@@ -73,7 +73,8 @@ bool Publisher::try_send(const Message& message) {
   if (is_start(message)) start_ = message;
   // A repeated start says which number comes next, so that a late joiner knows what it did not miss.
   const bool counted = message.header.has_frame() || message.header.has_environment();
-  if (counted && start_) start_->header.set_sequence(std::max(start_->header.sequence(), message.header.sequence() + 1));
+  if (counted && start_)
+    start_->header.set_sequence(std::max(start_->header.sequence(), message.header.sequence() + 1));
   if (message.header.has_series_end()) start_.reset();
   return true;
 }

@@ -1,9 +1,9 @@
 // glasswatch-replay: recordings as live streams, at their original times.
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <optional>
 #include <vector>
 
+#include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/configuration/text.h"
 #include "protocol/wire/wire.h"
@@ -34,7 +34,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& options) {
-  app.set_version_flag("--version", "glasswatch-replay " GLASSWATCH_VERSION);
   app.add_option("input", options.inputs, "Recordings; each becomes one series")->required();
   app.add_option("--environment", options.environment,
                  "Temperature log, published on the environment stream");
@@ -179,14 +178,12 @@ void replay(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Publishes recordings as live streams, original times kept.");
+  CLI::App app("Publishes recordings as live streams, original times kept.", "glasswatch-replay");
   Options options;
   declare(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kSuccess : kUsage;
-  }
   catch_interrupts();
-  return run_program("glasswatch-replay", [&] { replay(options); });
+  return run_program(app, argc, argv, [&] {
+    replay(options);
+    return kSuccess;
+  });
 }

@@ -1,10 +1,10 @@
 // glasswatch-simulate: the virtual microscope.
-#include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
 #include <iostream>
 #include <optional>
 
+#include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/wire/wire.h"
 #include "simulators/interrupt.h"
@@ -31,7 +31,6 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& options) {
-  app.set_version_flag("--version", "glasswatch-simulate " GLASSWATCH_VERSION);
   app.add_option("scenario", options.scenario, "Scenario, such as config/scenarios/first-light.textproto")
       ->required();
   app.add_option("--truth", options.truth, "Write the planted truth to this HDF5 file at the end");
@@ -111,14 +110,13 @@ void simulate(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("The virtual microscope: a heated specimen with a planted n-fold symmetry, as live streams.");
+  CLI::App app("The virtual microscope: a heated specimen with a planted n-fold symmetry, as live streams.",
+               "glasswatch-simulate");
   Options options;
   declare(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kSuccess : kUsage;
-  }
   catch_interrupts();
-  return run_program("glasswatch-simulate", [&] { simulate(options); });
+  return run_program(app, argc, argv, [&] {
+    simulate(options);
+    return kSuccess;
+  });
 }

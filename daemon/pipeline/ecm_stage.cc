@@ -37,29 +37,32 @@ void EcmStage::build(double period_s) {
   const int rows = static_cast<int>(start_.camera().rows());
   const int columns = static_cast<int>(start_.camera().columns());
   if (!mask_.ignore.empty() && (mask_.rows != rows || mask_.columns != columns)) {
-    refused_ = text::concatenate("calibration.mask_path is ", mask_.rows, " x ", mask_.columns, ", frames are ", rows,
-                                 " x ", columns);
+    refused_ = text::concatenate("calibration.mask_path is ", mask_.rows, " x ", mask_.columns,
+                                 ", frames are ", rows, " x ", columns);
     return;
   }
   auto max_lag = static_cast<std::int64_t>(configuration_.ecm().max_lag_s() / period_s + 1e-9);
-  if (start_.expected_frames() > 0) max_lag = std::min(max_lag, static_cast<std::int64_t>(start_.expected_frames()) - 1);
+  if (start_.expected_frames() > 0)
+    max_lag = std::min(max_lag, static_cast<std::int64_t>(start_.expected_frames()) - 1);
   if (max_lag < 1) {
-    refused_ = text::concatenate("no lag fits: ecm.max_lag_s = ", text::shortest(configuration_.ecm().max_lag_s()),
-                                 ", frame period ", text::shortest(period_s), " s, frames expected ",
-                                 start_.expected_frames());
+    refused_ = text::concatenate(
+        "no lag fits: ecm.max_lag_s = ", text::shortest(configuration_.ecm().max_lag_s()), ", frame period ",
+        text::shortest(period_s), " s, frames expected ", start_.expected_frames());
     return;
   }
   const std::size_t needed = analysis::FieldCorrelator::memory_bytes(rows, columns, max_lag);
   const std::size_t allowed = std::size_t{configuration_.limits().memory_mib()} << 20;
   if (needed > allowed) {
-    refused_ = text::concatenate("the history of ", max_lag, " frames needs ", needed >> 20, " MiB, limits.memory_mib is ",
-                                 configuration_.limits().memory_mib(), "; lower ecm.max_lag_s or raise the limit");
+    refused_ = text::concatenate("the history of ", max_lag, " frames needs ", needed >> 20,
+                                 " MiB, limits.memory_mib is ", configuration_.limits().memory_mib(),
+                                 "; lower ecm.max_lag_s or raise the limit");
     return;
   }
   std::vector<std::int64_t> lags =
       analysis::log_spaced_lags(static_cast<int>(configuration_.ecm().lags_per_decade()), max_lag);
-  const auto normalization = configuration_.ecm().normalization() == config::PAPER ? analysis::Normalization::kPaper
-                                                                                  : analysis::Normalization::kSymmetric;
+  const auto normalization = configuration_.ecm().normalization() == config::PAPER
+                                 ? analysis::Normalization::kPaper
+                                 : analysis::Normalization::kSymmetric;
   lags_ = lags;
   correlator_.emplace(rows, columns, mask_.ignore, std::move(lags), normalization);
 }

@@ -15,10 +15,11 @@
 
 namespace glasswatch {
 
-/// Running g2 of the whole unmasked field, anew for each series. The grid's step is the series' frame period (from the
-/// stream, else from acquisition.frame_period_s, else from the first two frames). A lost frame leaves its slot empty
-/// and forms no pair; a late one takes its slot. Frames that the camera reported as badly transferred are left out.
-/// Memory: (max lag / period) frames as float32; refused with a reason when over limits.memory_mib. One thread.
+/// Running g2 of the whole unmasked field, anew for each series. The grid's step is the series' frame period
+/// (from the stream, else from acquisition.frame_period_s, else from the first two frames). A lost frame
+/// leaves its slot empty and forms no pair; a late one takes its slot. Frames that the camera reported as
+/// badly transferred are left out. Memory: (max lag / period) frames as float32; refused with a reason when
+/// over limits.memory_mib. One thread.
 class EcmStage {
  public:
   EcmStage(const config::Configuration& configuration, const MaskImage& mask);

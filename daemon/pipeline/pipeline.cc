@@ -56,8 +56,9 @@ const result::FrameResult& Pipeline::process(const Frame& frame) {
 void Pipeline::describe(const Frame& frame) {
   const FrameInfo& info = frame.info;
   const auto& camera = series_ ? series_->start.camera() : stream::Camera::default_instance();
-  const double saturation_counts = camera.has_saturation_point_counts() ? camera.saturation_point_counts()
-                                                                        : std::numeric_limits<double>::infinity();
+  const double saturation_counts = camera.has_saturation_point_counts()
+                                       ? camera.saturation_point_counts()
+                                       : std::numeric_limits<double>::infinity();
   const auto statistics = analysis::frame_statistics(frame.view(), saturation_counts);
   std::uint32_t flags = info.flags;
   if (statistics.saturated_pixels > 0) flags |= kFlagSaturated;

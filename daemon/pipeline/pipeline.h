@@ -1,5 +1,5 @@
-// The pipeline: one frame in, one result out. The live daemon and the offline analyser run this same class; it knows
-// no socket, thread or clock.
+// The pipeline: one frame in, one result out. The live daemon and the offline analyser run this same class;
+// it knows no socket, thread or clock.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@
 
 namespace glasswatch {
 
-/// Runs every configured stage over the items of a camera and an environment stream. One thread. The result of a
-/// frame depends only on the items given before it, in their order within each stream, once ready() says yes: so
-/// live, replayed and offline runs over the same items agree to the bit.
-/// No allocation per frame after the first frames of a series (frames that fire a rule aside).
+/// Runs every configured stage over the items of a camera and an environment stream. One thread. The result
+/// of a frame depends only on the items given before it, in their order within each stream, once ready() says
+/// yes: so live, replayed and offline runs over the same items agree to the bit. No allocation per frame
+/// after the first frames of a series (frames that fire a rule aside).
 class Pipeline {
  public:
   /// `configuration` must be valid (load_configuration). `mask` as calibration.mask_path says, or empty.

@@ -16,8 +16,8 @@ std::span<double> resize(google::protobuf::RepeatedField<double>& field, int siz
 }
 
 double radius_px(const config::Symmetry& symmetry, int row) {
-  return symmetry.r_min_px() +
-         (row + 0.5) * (symmetry.r_max_px() - symmetry.r_min_px()) / static_cast<double>(symmetry.radial_bins());
+  return symmetry.r_min_px() + (row + 0.5) * (symmetry.r_max_px() - symmetry.r_min_px()) /
+                                   static_cast<double>(symmetry.radial_bins());
 }
 
 analysis::PolarGeometry geometry(const config::Configuration& configuration) {
@@ -36,9 +36,11 @@ analysis::PolarGeometry geometry(const config::Configuration& configuration) {
 }
 
 analysis::AngularCorrelation make_correlation(const config::Symmetry& symmetry) {
-  const auto normalization = symmetry.mask_normalization() == config::LITERAL ? analysis::MaskNormalization::kLiteral
-                                                                              : analysis::MaskNormalization::kCentered;
-  return {static_cast<int>(symmetry.azimuthal_bins()), {symmetry.orders().begin(), symmetry.orders().end()},
+  const auto normalization = symmetry.mask_normalization() == config::LITERAL
+                                 ? analysis::MaskNormalization::kLiteral
+                                 : analysis::MaskNormalization::kCentered;
+  return {static_cast<int>(symmetry.azimuthal_bins()),
+          {symmetry.orders().begin(), symmetry.orders().end()},
           normalization};
 }
 
@@ -64,8 +66,8 @@ void SymmetryStage::begin_series(const stream::SeriesStart& start) {
   const int columns = static_cast<int>(start.camera().columns());
   incompatible_.clear();
   if (!mask_.ignore.empty() && (mask_.rows != rows || mask_.columns != columns)) {
-    incompatible_ = text::concatenate("calibration.mask_path is ", mask_.rows, " x ", mask_.columns, ", frames are ",
-                                      rows, " x ", columns);
+    incompatible_ = text::concatenate("calibration.mask_path is ", mask_.rows, " x ", mask_.columns,
+                                      ", frames are ", rows, " x ", columns);
     return;
   }
   if (polar_ != nullptr && rows == rows_ && columns == columns_) return;
@@ -96,10 +98,12 @@ void SymmetryStage::process(const FrameView& frame, result::Symmetry& result) {
   bool zero_mean = false;
   for (int row = 0; row < k; ++row) {
     const auto at = [row](auto span, int width) {
-      return span.empty() ? span : span.subspan(static_cast<std::size_t>(row) * width, static_cast<std::size_t>(width));
+      return span.empty()
+                 ? span
+                 : span.subspan(static_cast<std::size_t>(row) * width, static_cast<std::size_t>(width));
     };
-    const auto statistics = correlation_.process(at(std::span<const double>(polar_image_), p), at(correlation, p),
-                                                 at(power, n), at(coefficient, n));
+    const auto statistics = correlation_.process(at(std::span<const double>(polar_image_), p),
+                                                 at(correlation, p), at(power, n), at(coefficient, n));
     mean[row] = statistics.mean;
     variance[row] = statistics.variance;
     zero_mean = zero_mean || statistics.status == analysis::RowStatus::kZeroMean;
@@ -114,7 +118,8 @@ void SymmetryStage::process(const FrameView& frame, result::Symmetry& result) {
     result.set_reason("the mean intensity on the ring is not above zero");
   } else {
     result.set_validity(result::NO_VALID_PIXELS);
-    result.set_reason("no row of the ring has pixel pairs at every shift: masked, outside the frame, or not finite");
+    result.set_reason(
+        "no row of the ring has pixel pairs at every shift: masked, outside the frame, or not finite");
   }
 }
 

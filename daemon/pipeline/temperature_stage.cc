@@ -12,7 +12,8 @@ constexpr double kSmallestClockSigmaS = 1e-6;  // no one-way measurement is bett
 constexpr std::size_t kIncoming = 65536;
 constexpr std::size_t kDriftSamples = 4096;  // minutes of a holder's samples; older ones serve no frame
 
-analysis::TemperatureTrackSettings track_settings(const config::Temperature& temperature, double sensor_sigma_c) {
+analysis::TemperatureTrackSettings track_settings(const config::Temperature& temperature,
+                                                  double sensor_sigma_c) {
   analysis::TemperatureTrackSettings settings;
   settings.max_gap_s = temperature.max_gap_s();
   settings.min_c = temperature.min_c();
@@ -68,7 +69,9 @@ TemperatureStage::TemperatureStage(const config::Configuration& configuration)
       environment_(configuration.environment()),
       track_(track_settings(configuration.temperature(), configuration.temperature().sensor_sigma_c())) {}
 
-void TemperatureStage::begin_series(const stream::SeriesStart& start) { camera_.begin(start.clock()); }
+void TemperatureStage::begin_series(const stream::SeriesStart& start) {
+  camera_.begin(start.clock());
+}
 
 void TemperatureStage::begin_environment(const stream::EnvironmentStart& start) {
   environment_.begin(start.clock());
@@ -95,7 +98,9 @@ void TemperatureStage::add(const EnvironmentSampled& item) {
       {sample.time_utc_ns(), sample.drift_row_nm(), sample.drift_column_nm(), sample.drift_correction()});
 }
 
-void TemperatureStage::observe(const FrameInfo& frame) { camera_.observe(frame.sent_utc_ns, frame.received_utc_ns); }
+void TemperatureStage::observe(const FrameInfo& frame) {
+  camera_.observe(frame.sent_utc_ns, frame.received_utc_ns);
+}
 
 std::int64_t TemperatureStage::on_environment_clock(std::int64_t camera_ns) const {
   const double shift_s = environment_.offset_s() - camera_.offset_s();
@@ -107,7 +112,8 @@ bool TemperatureStage::settled(const FrameInfo& frame) const {
   if (ended_ || !camera_.related_to(environment_)) return true;
   if (!clocks_known()) return false;
   const std::int64_t end_ns = on_environment_clock(frame.exposure_end_utc_ns);
-  // The newest sample is the last one unless the source reorders; then an older one settles it a little later.
+  // The newest sample is the last one unless the source reorders; then an older one settles it a little
+  // later.
   return track_.covers(end_ns) || (!incoming_.empty() && incoming_.back().time_ns >= end_ns);
 }
 
@@ -135,22 +141,25 @@ void TemperatureStage::tag_temperature(const FrameInfo& frame, result::Temperatu
   using analysis::TemperatureState;
   if (!started_) return invalid(result::NO_TEMPERATURE, "no environment source has started", temperature);
   if (!camera_.related_to(environment_)) {
-    return invalid(result::CLOCKS_UNRELATED,
-                   "one of camera and environment runs on recorded time, the other live; declare clock_offset_s of both",
-                   temperature);
+    return invalid(
+        result::CLOCKS_UNRELATED,
+        "one of camera and environment runs on recorded time, the other live; declare clock_offset_s of both",
+        temperature);
   }
   if (!clocks_known()) {
     return invalid(result::CLOCKS_UNRELATED, "the clock offset has not been measured yet", temperature);
   }
-  const double time_sigma_s =
-      std::hypot(camera_.sigma_s(), environment_.sigma_s(), static_cast<double>(frame.exposure_sigma_ns) * 1e-9);
+  const double time_sigma_s = std::hypot(camera_.sigma_s(), environment_.sigma_s(),
+                                         static_cast<double>(frame.exposure_sigma_ns) * 1e-9);
   const auto over = track_.over(on_environment_clock(frame.exposure_start_utc_ns),
                                 on_environment_clock(frame.exposure_end_utc_ns), time_sigma_s);
   switch (over.state) {
     case TemperatureState::kNoTemperature:
-      return invalid(result::NO_TEMPERATURE, "no sample of the environment source belongs to this time", temperature);
+      return invalid(result::NO_TEMPERATURE, "no sample of the environment source belongs to this time",
+                     temperature);
     case TemperatureState::kStale:
-      return invalid(result::STALE, "the samples around the exposure are further apart than temperature.max_gap_s",
+      return invalid(result::STALE,
+                     "the samples around the exposure are further apart than temperature.max_gap_s",
                      temperature);
     case TemperatureState::kOutOfRange:
       return invalid(result::OUT_OF_RANGE, "the samples are outside temperature.min_c .. max_c", temperature);
@@ -171,7 +180,8 @@ void TemperatureStage::tag_drift(const FrameInfo& frame, result::Drift& drift) c
   drift.set_row_nm(kNan);
   drift.set_column_nm(kNan);
   if (drift_.empty() || !clocks_known()) return;
-  // The last vector known at the end of the exposure; a step is not interpolated, because corrections come in steps.
+  // The last vector known at the end of the exposure; a step is not interpolated, because corrections come in
+  // steps.
   const std::int64_t end_ns = on_environment_clock(frame.exposure_end_utc_ns);
   for (auto sample = drift_.rbegin(); sample != drift_.rend(); ++sample) {
     if (sample->time_ns > end_ns) continue;

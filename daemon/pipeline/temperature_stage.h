@@ -14,9 +14,9 @@ namespace glasswatch {
 
 /// Relates the camera's clock to the holder's and tags frames with T +- u, dT/dt and drift.
 ///
-/// Clocks: offset = source - daemon. Recorded clocks (replay, simulated time, files) share one time line unless the
-/// configuration declares offsets; live clocks are measured from the arrival of their messages. One recorded and one
-/// live clock are unrelated: no temperature is attributed. One thread.
+/// Clocks: offset = source - daemon. Recorded clocks (replay, simulated time, files) share one time line
+/// unless the configuration declares offsets; live clocks are measured from the arrival of their messages.
+/// One recorded and one live clock are unrelated: no temperature is attributed. One thread.
 class TemperatureStage {
  public:
   explicit TemperatureStage(const config::Configuration& configuration);
@@ -27,12 +27,12 @@ class TemperatureStage {
   void end_environment() { ended_ = true; }
   void observe(const FrameInfo& frame);  // learns from a frame's stamps
 
-  /// True when later samples cannot change the frame's temperature: the samples reach past its exposure, or the
-  /// source has ended. False while it is worth waiting.
+  /// True when later samples cannot change the frame's temperature: the samples reach past its exposure, or
+  /// the source has ended. False while it is worth waiting.
   bool settled(const FrameInfo& frame) const;
 
-  /// Samples that arrived early wait here until a frame needs them, so that the same samples stand behind a frame's
-  /// temperature whether they came live, in a replay or from a file.
+  /// Samples that arrived early wait here until a frame needs them, so that the same samples stand behind a
+  /// frame's temperature whether they came live, in a replay or from a file.
   void tag(const FrameInfo& frame, result::FrameResult& result);
 
   double camera_offset_s() const { return camera_.offset_s(); }

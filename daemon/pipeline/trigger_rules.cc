@@ -46,7 +46,8 @@ void TriggerRules::evaluate(const result::FrameResult& frame, std::vector<Trigge
       continue;
     }
     // How far the value is beyond the threshold, in the rule's direction.
-    const double beyond = rule.direction() == config::BELOW ? rule.threshold() - value : value - rule.threshold();
+    const double beyond =
+        rule.direction() == config::BELOW ? rule.threshold() - value : value - rule.threshold();
     if (beyond < -rule.hysteresis()) run.latched = false;
     if (beyond <= 0) {
       run.frames = 0;
@@ -67,6 +68,8 @@ void TriggerRules::interrupt() {
   for (Run& run : runs_) run.frames = 0;
 }
 
-void TriggerRules::reset() { runs_.assign(runs_.size(), Run{}); }
+void TriggerRules::reset() {
+  runs_.assign(runs_.size(), Run{});
+}
 
 }  // namespace glasswatch

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <string>
 
-#include "daemon/programs/program.h"
 #include "daemon/results_file.h"
 #include "protocol/client/client.h"
+#include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/wire/wire.h"
 
@@ -27,7 +27,9 @@ struct Options {
   std::string output;
 };
 
-std::string clock_time(std::int64_t time_utc_ns) { return format_utc(time_utc_ns).substr(11, 12); }
+std::string clock_time(std::int64_t time_utc_ns) {
+  return format_utc(time_utc_ns).substr(11, 12);
+}
 
 // "412.31 ± 0.07 °C", or the reason why there is none.
 std::string temperature_text(const result::Temperature& temperature) {
@@ -55,25 +57,29 @@ void print_frame(const result::FrameResult& frame) {
 }
 
 void print_trigger(const result::TriggerEvent& event) {
-  std::printf("TRIGGER %s: frame %llu, %s, value %.4g > %.4g, confirmed since frame %llu: %s %s\n", event.rule().c_str(),
-              static_cast<unsigned long long>(event.sequence()), temperature_text(event.temperature()).c_str(),
-              event.value(), event.threshold(), static_cast<unsigned long long>(event.first_sequence()),
+  std::printf("TRIGGER %s: frame %llu, %s, value %.4g > %.4g, confirmed since frame %llu: %s %s\n",
+              event.rule().c_str(), static_cast<unsigned long long>(event.sequence()),
+              temperature_text(event.temperature()).c_str(), event.value(), event.threshold(),
+              static_cast<unsigned long long>(event.first_sequence()),
               result::TriggerEvent::Outcome_Name(event.outcome()).c_str(), event.detail().c_str());
   std::printf("        latency: result %.1f ms after receipt, command %.1f ms later, answer %.1f ms later\n",
-              event.receive_to_result_s() * 1e3, event.result_to_send_s() * 1e3, event.send_to_reply_s() * 1e3);
+              event.receive_to_result_s() * 1e3, event.result_to_send_s() * 1e3,
+              event.send_to_reply_s() * 1e3);
 }
 
 void print_status(const result::Status& status) {
   std::printf("state        %s%s%s%s\n", result::DaemonState_Name(status.state()).c_str(),
-              status.error().empty() ? "" : ": ", status.error().c_str(), status.armed() ? ", armed" : ", disarmed");
+              status.error().empty() ? "" : ": ", status.error().c_str(),
+              status.armed() ? ", armed" : ", disarmed");
   std::printf("series       %s\n", status.series_id() == 0 ? "none" : status.series_name().c_str());
   for (const auto& source : status.sources()) {
-    std::printf("%-12s %s, received %llu, accepted %llu, lost %llu, duplicate %llu, late %llu, dropped %llu",
-                source.name().c_str(), source.connected() ? "connected" : "not connected",
-                static_cast<unsigned long long>(source.received()), static_cast<unsigned long long>(source.accepted()),
-                static_cast<unsigned long long>(source.lost()), static_cast<unsigned long long>(source.duplicate()),
-                static_cast<unsigned long long>(source.late()),
-                static_cast<unsigned long long>(source.dropped_by_overflow()));
+    std::printf(
+        "%-12s %s, received %llu, accepted %llu, lost %llu, duplicate %llu, late %llu, dropped %llu",
+        source.name().c_str(), source.connected() ? "connected" : "not connected",
+        static_cast<unsigned long long>(source.received()),
+        static_cast<unsigned long long>(source.accepted()), static_cast<unsigned long long>(source.lost()),
+        static_cast<unsigned long long>(source.duplicate()), static_cast<unsigned long long>(source.late()),
+        static_cast<unsigned long long>(source.dropped_by_overflow()));
     for (const auto& [reason, count] : source.rejected()) {
       std::printf(", rejected (%s) %llu", reason.c_str(), static_cast<unsigned long long>(count));
     }
@@ -126,7 +132,8 @@ int monitor(const Options& options) {
     if (received->message.has_frame() && ++frames == options.frames) break;
   }
   if (options.json && subscriber.missed() > 0) {
-    print_error("glasswatch", std::to_string(subscriber.missed()) + " messages were missed on this connection");
+    print_error("glasswatch",
+                std::to_string(subscriber.missed()) + " messages were missed on this connection");
   }
   return frames > 0 || options.frames == 0 ? kSuccess : kFailed;
 }
@@ -170,7 +177,8 @@ int snapshot(const Options& options) {
   request.mutable_snapshot();
   const ControlClient::Answer answer = ask(options, request);
   const control::Snapshot& state = answer.reply.snapshot();
-  // The axes changed with the last series; frames of earlier configurations or series shapes do not fit beside them.
+  // The axes changed with the last series; frames of earlier configurations or series shapes do not fit
+  // beside them.
   ResultsFile file(options.output, state.setup());
   file.begin_series(state.series().start());
   for (const result::FrameResult& frame : answer.frames) file.add(frame);
@@ -190,8 +198,10 @@ int snapshot(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App app{"Watches and commands a running glasswatchd", "glasswatch"};
   Options options;
-  app.add_option("--results", options.results_endpoint, "results endpoint of the daemon")->capture_default_str();
-  app.add_option("--control", options.control_endpoint, "control endpoint of the daemon")->capture_default_str();
+  app.add_option("--results", options.results_endpoint, "results endpoint of the daemon")
+      ->capture_default_str();
+  app.add_option("--control", options.control_endpoint, "control endpoint of the daemon")
+      ->capture_default_str();
   app.add_option("--timeout", options.timeout_s, "seconds to wait for an answer")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 3600.0));
@@ -205,14 +215,19 @@ int main(int argc, char** argv) {
   monitor_command->add_option("--frames", options.frames, "end after that many frame results");
   monitor_command->add_option("--seconds", options.seconds, "end after that many seconds");
   auto* status_command = add_json(app.add_subcommand("status", "state and counters of the daemon"));
-  auto* snapshot_command = add_json(app.add_subcommand("snapshot", "write the results in memory to an HDF5 file"));
+  auto* snapshot_command =
+      add_json(app.add_subcommand("snapshot", "write the results in memory to an HDF5 file"));
   snapshot_command->add_option("OUT.h5", options.output, "file to write")->required();
   auto* arm_command = add_json(app.add_subcommand("arm", "let trigger rules command the microscope"));
-  auto* disarm_command = add_json(app.add_subcommand("disarm", "keep trigger rules from commanding the microscope"));
-  auto* reset_command = add_json(app.add_subcommand("reset", "clear running statistics; leave the error state"));
+  auto* disarm_command =
+      add_json(app.add_subcommand("disarm", "keep trigger rules from commanding the microscope"));
+  auto* reset_command =
+      add_json(app.add_subcommand("reset", "clear running statistics; leave the error state"));
   auto* record_command = add_json(app.add_subcommand("record", "start or stop recording"));
   std::string record_what;
-  record_command->add_option("WHAT", record_what, "start or stop")->required()->check(CLI::IsMember({"start", "stop"}));
+  record_command->add_option("WHAT", record_what, "start or stop")
+      ->required()
+      ->check(CLI::IsMember({"start", "stop"}));
 
   return run_program(app, argc, argv, [&]() -> int {
     control::Request request;

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "daemon/pipeline/pipeline.h"
-#include "daemon/programs/program.h"
 #include "daemon/results_file.h"
 #include "detectors/environment_log.h"
 #include "detectors/numpy/mask.h"
 #include "detectors/recording.h"
+#include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
 
 namespace {
@@ -59,7 +59,8 @@ int analyze(const Options& options) {
     print_error("glasswatch-analyze", "warning: " + line);
   }
   if (!configuration.has_symmetry() && !configuration.has_ecm()) {
-    throw ConfigurationError(options.configuration + ": nothing to analyse; add a symmetry or an ecm section");
+    throw ConfigurationError(options.configuration +
+                             ": nothing to analyse; add a symmetry or an ecm section");
   }
   MaskImage mask;
   if (configuration.calibration().has_mask_path()) mask = read_mask(configuration.calibration().mask_path());
@@ -101,10 +102,12 @@ int analyze(const Options& options) {
     }
   }
   file.finish(pipeline.setup());
-  std::printf("%llu frames of %zu series analysed, %llu without a valid temperature, %llu trigger events; results in %s\n",
-              static_cast<unsigned long long>(frames), recordings.size(),
-              static_cast<unsigned long long>(without_temperature), static_cast<unsigned long long>(fired),
-              options.output.c_str());
+  std::printf(
+      "%llu frames of %zu series analysed, %llu without a valid temperature, %llu trigger events; results in "
+      "%s\n",
+      static_cast<unsigned long long>(frames), recordings.size(),
+      static_cast<unsigned long long>(without_temperature), static_cast<unsigned long long>(fired),
+      options.output.c_str());
   return kSuccess;
 }
 
@@ -114,9 +117,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Runs the daemon's analysis over recorded files", "glasswatch-analyze"};
   Options options;
   app.add_option("--config", options.configuration, "configuration (*.textproto)")->required();
-  app.add_option("INPUT", options.inputs, "recordings: .emd, .ser, .hspy, .npy, told apart by content")->required();
+  app.add_option("INPUT", options.inputs, "recordings: .emd, .ser, .hspy, .npy, told apart by content")
+      ->required();
   app.add_option("--output", options.output, "result file to write (HDF5)")->required();
-  app.add_option("--environment", options.environment, "temperature log of the holder (Protochips or Impulse CSV)");
+  app.add_option("--environment", options.environment,
+                 "temperature log of the holder (Protochips or Impulse CSV)");
   app.add_option("--repeat", options.repeat, "play each input that many times without a pause")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
   app.add_option("--threads", options.threads, "accepted; this version computes on one thread")

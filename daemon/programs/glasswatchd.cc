@@ -7,8 +7,9 @@
 #include <string>
 
 #include "daemon/daemon.h"
-#include "daemon/programs/program.h"
 #include "detectors/stream_decoder.h"
+#include "protocol/client/program.h"
+#include "protocol/configuration/configuration.h"
 
 int main(int argc, char** argv) {
   using namespace glasswatch;
@@ -17,14 +18,17 @@ int main(int argc, char** argv) {
   for (const StreamKind& kind : stream_kinds()) {
     kinds += "\n  " + std::string(kind.name) + "  " + std::string(kind.description);
   }
-  app.footer(kinds + "\nExit codes: 0 stopped in order, 2 bad usage or configuration, 3 unreadable input, 4 failed");
+  app.footer(kinds +
+             "\nExit codes: 0 stopped in order, 2 bad usage or configuration, 3 unreadable input, 4 failed");
   std::string configuration_path;
   bool check = false;
-  app.add_option("--config", configuration_path, "configuration (*.textproto); config/ has commented examples")
+  app.add_option("--config", configuration_path,
+                 "configuration (*.textproto); config/ has commented examples")
       ->required();
   app.add_flag("--check", check, "check the configuration, print what is in force, and end");
 
-  google::protobuf::SetLogHandler(nullptr);  // bad messages are counted and logged at a bounded rate by the ingest
+  google::protobuf::SetLogHandler(
+      nullptr);  // bad messages are counted and logged at a bounded rate by the ingest
   spdlog::set_default_logger(spdlog::stderr_color_mt("glasswatchd"));
 
   return run_program(app, argc, argv, [&]() -> int {

@@ -12,8 +12,8 @@ class AxonStream : public StreamDecoder {
   std::string_view topic() const override { return wire::kEnvironmentTopic; }
 
  protected:
-  wire::Rejection handle(const stream::StreamMessage& message, MessageParts payload, std::int64_t received_utc_ns,
-                         std::vector<StreamItem>& items) override {
+  wire::Rejection handle(const stream::StreamMessage& message, MessageParts payload,
+                         std::int64_t received_utc_ns, std::vector<StreamItem>& items) override {
     if (!payload.empty()) {
       detail_ = "environment message with a third part";
       return wire::Rejection::kParts;

@@ -10,13 +10,14 @@ namespace {
 
 class CetaStream : public StreamDecoder {
  public:
-  CetaStream(wire::SizeLimits limits, FrameSource frames) : StreamDecoder(limits), frames_(std::move(frames)) {}
+  CetaStream(wire::SizeLimits limits, FrameSource frames)
+      : StreamDecoder(limits), frames_(std::move(frames)) {}
 
   std::string_view topic() const override { return wire::kCameraTopic; }
 
  protected:
-  wire::Rejection handle(const stream::StreamMessage& message, MessageParts payload, std::int64_t received_utc_ns,
-                         std::vector<StreamItem>& items) override {
+  wire::Rejection handle(const stream::StreamMessage& message, MessageParts payload,
+                         std::int64_t received_utc_ns, std::vector<StreamItem>& items) override {
     switch (message.body_case()) {
       case stream::StreamMessage::kSeriesStart:
         begin(message, items);
@@ -63,8 +64,8 @@ class CetaStream : public StreamDecoder {
     return wire::Rejection::kNoSeries;
   }
 
-  wire::Rejection frame(const stream::StreamMessage& message, MessageParts payload, std::int64_t received_utc_ns,
-                        std::vector<StreamItem>& items) {
+  wire::Rejection frame(const stream::StreamMessage& message, MessageParts payload,
+                        std::int64_t received_utc_ns, std::vector<StreamItem>& items) {
     if (!active_ || message.series_id() != series_id_) return no_series(message);
     wire::Rejection rejection = wire::Rejection::kNone;
     bool late = false;

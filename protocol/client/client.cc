@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "protocol/client/wait_readable.h"
 #include "protocol/configuration/text.h"
 #include "protocol/wire/wire.h"
 
@@ -37,9 +38,9 @@ ResultSubscriber::ResultSubscriber(const std::string& endpoint, const std::vecto
 std::optional<ResultSubscriber::Received> ResultSubscriber::next(std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    if (zmq::poll(&item, 1, std::max(left, std::chrono::milliseconds(0))) == 0) return std::nullopt;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (!wait_readable(socket_, left)) return std::nullopt;
     std::vector<zmq::message_t> parts;
     zmq::message_t part;
     do {
@@ -75,15 +76,16 @@ ControlClient::ControlClient(std::string endpoint, std::chrono::milliseconds tim
     : endpoint_(std::move(endpoint)), timeout_(timeout) {}
 
 ControlClient::Answer ControlClient::ask(control::Request request) {
-  zmq::socket_t socket(context_, zmq::socket_type::req);  // a fresh one: an unanswered REQ socket cannot send again
+  zmq::socket_t socket(context_,
+                       zmq::socket_type::req);  // a fresh one: an unanswered REQ socket cannot send again
   connect(socket, endpoint_);
   request.set_schema_version(wire::kSchemaVersion);
   const std::string bytes = request.SerializeAsString();
   socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait);
-  zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-  if (zmq::poll(&item, 1, timeout_) == 0) {
-    throw ClientError(text::concatenate("no answer from ", endpoint_, " within ", timeout_.count(),
-                                        " ms; is glasswatchd running, and is --control its service.control_endpoint?"));
+  if (!wait_readable(socket, timeout_)) {
+    throw ClientError(
+        text::concatenate("no answer from ", endpoint_, " within ", timeout_.count(),
+                          " ms; is glasswatchd running, and is --control its service.control_endpoint?"));
   }
   Answer answer;
   zmq::message_t part;

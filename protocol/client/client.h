@@ -24,7 +24,8 @@ class ClientError : public std::runtime_error {
 /// Receives what a daemon publishes. Reconnects by itself when the daemon is restarted. One thread.
 class ResultSubscriber {
  public:
-  /// Subscribes to the given topics (protocol/wire/wire.h); empty = all. Throws ClientError for a bad endpoint.
+  /// Subscribes to the given topics (protocol/wire/wire.h); empty = all. Throws ClientError for a bad
+  /// endpoint.
   ResultSubscriber(const std::string& endpoint, const std::vector<std::string>& topics = {});
 
   struct Received {
@@ -33,10 +34,12 @@ class ResultSubscriber {
     std::vector<std::uint8_t> payload;  // pixels of a display image
   };
 
-  /// The next message, or nothing when none came in time. Messages that cannot be decoded are counted and skipped.
+  /// The next message, or nothing when none came in time. Messages that cannot be decoded are counted and
+  /// skipped.
   std::optional<Received> next(std::chrono::milliseconds timeout);
 
-  /// Messages missed on this connection, by the daemon's sequence numbers (meaningful when subscribed to all topics).
+  /// Messages missed on this connection, by the daemon's sequence numbers (meaningful when subscribed to all
+  /// topics).
   std::uint64_t missed() const { return missed_; }
   std::uint64_t undecodable() const { return undecodable_; }
 
@@ -70,8 +73,8 @@ class ControlClient {
   zmq::context_t context_;
 };
 
-/// One line of JSON, original field names, 64-bit integers as texts, NaN as "NaN" (protobuf's JSON mapping; doubles
-/// are written so that they read back to the bit).
+/// One line of JSON, original field names, 64-bit integers as texts, NaN as "NaN" (protobuf's JSON mapping;
+/// doubles are written so that they read back to the bit).
 std::string to_json_line(const google::protobuf::Message& message);
 
 }  // namespace glasswatch

@@ -64,7 +64,8 @@ std::string range_text(const config::Allowed& allowed) {
 
 bool inside(double value, const config::Allowed& allowed) {
   if (!std::isfinite(value)) return false;
-  if (allowed.has_min() && (value < allowed.min() || (allowed.open_min() && value == allowed.min()))) return false;
+  if (allowed.has_min() && (value < allowed.min() || (allowed.open_min() && value == allowed.min())))
+    return false;
   return !allowed.has_max() || (value <= allowed.max() && !(allowed.open_max() && value == allowed.max()));
 }
 
@@ -88,7 +89,8 @@ std::optional<double> numeric_value(const Message& message, const FieldDescripto
   }
 }
 
-// Walks every field and checks it against its (allowed) option. `tree` knows where each field stands in the file.
+// Walks every field and checks it against its (allowed) option. `tree` knows where each field stands in the
+// file.
 void check_ranges(const Message& message, const TextFormat::ParseInfoTree* tree, const std::string& prefix,
                   Faults& faults) {
   const Descriptor& descriptor = *message.GetDescriptor();
@@ -114,9 +116,10 @@ void check_ranges(const Message& message, const TextFormat::ParseInfoTree* tree,
       }
       const std::optional<double> value = numeric_value(message, field, index);
       if (!value || inside(*value, allowed)) continue;
-      const auto location = tree == nullptr ? TextFormat::ParseLocation() : tree->GetLocation(&field, position);
-      faults.add(location, text::concatenate(element, " = ", text::shortest(*value), " is not allowed: ",
-                                             range_text(allowed),
+      const auto location =
+          tree == nullptr ? TextFormat::ParseLocation() : tree->GetLocation(&field, position);
+      faults.add(location, text::concatenate(element, " = ", text::shortest(*value),
+                                             " is not allowed: ", range_text(allowed),
                                              allowed.has_remedy() ? "; " + allowed.remedy() : ""));
     }
   }
@@ -129,11 +132,13 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
     const auto& acquisition = configuration.acquisition();
     if (acquisition.has_exposure_s() && acquisition.has_frame_period_s() &&
         acquisition.exposure_s() > acquisition.frame_period_s()) {
-      fault(text::concatenate("acquisition.exposure_s = ", text::shortest(acquisition.exposure_s()),
-                              " is longer than frame_period_s = ", text::shortest(acquisition.frame_period_s())));
+      fault(text::concatenate(
+          "acquisition.exposure_s = ", text::shortest(acquisition.exposure_s()),
+          " is longer than frame_period_s = ", text::shortest(acquisition.frame_period_s())));
     }
     if (acquisition.has_start_utc() && !parse_utc(acquisition.start_utc())) {
-      fault("acquisition.start_utc = \"" + acquisition.start_utc() + "\" is no time; write \"2023-05-12T09:00:00Z\"");
+      fault("acquisition.start_utc = \"" + acquisition.start_utc() +
+            "\" is no time; write \"2023-05-12T09:00:00Z\"");
     }
   }
   if (configuration.has_symmetry()) {
@@ -147,8 +152,8 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
     }
     for (const auto order : symmetry.orders()) {
       if (2 * order > symmetry.azimuthal_bins()) {
-        fault(text::concatenate("symmetry.orders: ", order, " needs at least ", 2 * order, " azimuthal_bins, there are ",
-                                symmetry.azimuthal_bins()));
+        fault(text::concatenate("symmetry.orders: ", order, " needs at least ", 2 * order,
+                                " azimuthal_bins, there are ", symmetry.azimuthal_bins()));
       }
     }
     const bool ring = symmetry.has_ring_min_inv_nm() || symmetry.has_ring_max_inv_nm();
@@ -164,12 +169,14 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
     fault("temperature.min_c must be below temperature.max_c");
   }
   for (const auto& rule : configuration.trigger()) {
-    const bool needs_order = rule.quantity() == config::RING_POWER || rule.quantity() == config::RING_COEFFICIENT;
+    const bool needs_order =
+        rule.quantity() == config::RING_POWER || rule.quantity() == config::RING_COEFFICIENT;
     const auto& orders = configuration.symmetry().orders();
     if (needs_order && !configuration.has_symmetry()) {
       fault("trigger \"" + rule.name() + "\": its quantity needs a symmetry section");
     } else if (needs_order && std::find(orders.begin(), orders.end(), rule.order()) == orders.end()) {
-      fault(text::concatenate("trigger \"", rule.name(), "\": order ", rule.order(), " is not among symmetry.orders"));
+      fault(text::concatenate("trigger \"", rule.name(), "\": order ", rule.order(),
+                              " is not among symmetry.orders"));
     }
     if (rule.quantity() == config::G2_FIRST_LAG && !configuration.has_ecm()) {
       fault("trigger \"" + rule.name() + "\": G2_FIRST_LAG needs an ecm section");
@@ -252,7 +259,8 @@ void write_defaults(Message& message) {
   }
 }
 
-// Days from 1970-01-01 of a date of the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+// Days from 1970-01-01 of a date of the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date
+// Algorithms").
 std::int64_t days_from_civil(std::int64_t year, int month, int day) {
   year -= month <= 2 ? 1 : 0;
   const std::int64_t era = year / 400;
@@ -322,13 +330,15 @@ std::uint64_t digest(std::string_view text) {
 std::vector<std::string> unavailable_settings(const config::Configuration& configuration) {
   std::vector<std::string> lines;
   if (configuration.symmetry().subtract_noise()) {
-    lines.emplace_back("symmetry.subtract_noise: this version does not estimate the noise floor; power is not reduced");
+    lines.emplace_back(
+        "symmetry.subtract_noise: this version does not estimate the noise floor; power is not reduced");
   }
   if (configuration.ecm().engine() == config::MULTI_TAU) {
     lines.emplace_back("ecm.engine: MULTI_TAU is not in this version; EXACT is used");
   }
   if (configuration.ecm().fit_pixels()) {
-    lines.emplace_back("ecm.fit_pixels: this version computes the field's g2 only; no per-pixel or pooled fits");
+    lines.emplace_back(
+        "ecm.fit_pixels: this version computes the field's g2 only; no per-pixel or pooled fits");
   }
   return lines;
 }
@@ -336,7 +346,8 @@ std::vector<std::string> unavailable_settings(const config::Configuration& confi
 std::optional<std::int64_t> parse_utc(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
   const std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6) {
+  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second,
+                  &used) != 6) {
     return std::nullopt;
   }
   std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(used));
@@ -352,8 +363,8 @@ std::optional<std::int64_t> parse_utc(std::string_view text) {
   constexpr std::array kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
   if (rest != "Z" || year < 1970 || year > 2261 || month < 1 || month > 12 || day < 1 ||
-      day > kDays.at(static_cast<std::size_t>(month - 1)) + (leap && month == 2 ? 1 : 0) || hour < 0 || hour > 23 ||
-      minute < 0 || minute > 59 || second < 0 || second > 59) {
+      day > kDays.at(static_cast<std::size_t>(month - 1)) + (leap && month == 2 ? 1 : 0) || hour < 0 ||
+      hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) {
     return std::nullopt;
   }
   const std::int64_t seconds = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;

@@ -1,29 +1,29 @@
-// Reading and checking configurations. One generic validator reads the (allowed) options of the schema; the few rules
-// that join several fields are written out in configuration.cc.
+// Reading and checking configurations. One generic validator reads the (allowed) options of the schema; the
+// few rules that join several fields are written out in configuration.cc.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/schema/configuration.pb.h"
 #include "protocol/schema/scenario.pb.h"
+#include "protocol/types/user_error.h"
 
 namespace glasswatch {
 
-/// A configuration that cannot be used. what() holds one line per fault: file:line:column, field, value, what is
-/// allowed, remedy. Programs exit with code 2 on it.
-class ConfigurationError : public std::runtime_error {
+/// A configuration that cannot be used. what() holds one line per fault: file:line:column, field, value, what
+/// is allowed, remedy. Programs exit with code 2 on it.
+class ConfigurationError : public UserError {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ConfigurationError(const std::string& message) : UserError(kBadUsage, message) {}
 };
 
-/// Reads, parses and checks a configuration file. Relative paths in it are resolved against the file's folder.
-/// Throws ConfigurationError with every fault found, not only the first.
+/// Reads, parses and checks a configuration file. Relative paths in it are resolved against the file's
+/// folder. Throws ConfigurationError with every fault found, not only the first.
 config::Configuration load_configuration(const std::filesystem::path& path);
 
 /// The same from text; `name` stands for the file in messages, `folder` resolves relative paths.

@@ -12,11 +12,13 @@ namespace internal {
 constexpr std::size_t kAlignment = 64;
 
 struct PoolState {
-  PoolState(std::size_t buffers, std::size_t bytes) : limit(buffers), buffer_bytes(bytes) { free.reserve(limit); }
+  PoolState(std::size_t buffers, std::size_t bytes) : limit(buffers), buffer_bytes(bytes) {
+    free.reserve(limit);
+  }
   PoolState(const PoolState&) = delete;
   PoolState& operator=(const PoolState&) = delete;
   ~PoolState() {
-    for (std::byte* buffer : free) ::operator delete(buffer, std::align_val_t{kAlignment});
+    for (std::byte* buffer : free) ::operator delete (buffer, std::align_val_t{kAlignment});
   }
 
   std::byte* take() {
@@ -28,7 +30,7 @@ struct PoolState {
     }
     if (created == limit) return nullptr;
     ++created;
-    return static_cast<std::byte*>(::operator new(buffer_bytes, std::align_val_t{kAlignment}));
+    return static_cast<std::byte*>(::operator new (buffer_bytes, std::align_val_t{kAlignment}));
   }
 
   void give_back(std::byte* buffer) {
@@ -81,7 +83,9 @@ Frame FramePool::acquire() {
   return frame;
 }
 
-std::size_t FramePool::buffer_bytes() const { return state_->buffer_bytes; }
+std::size_t FramePool::buffer_bytes() const {
+  return state_->buffer_bytes;
+}
 
 std::size_t FramePool::available() const {
   const std::scoped_lock lock(state_->mutex);

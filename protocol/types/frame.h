@@ -1,4 +1,5 @@
-// The frame: a move-only handle on an immutable, pooled pixel buffer, with everything known about its exposure.
+// The frame: a move-only handle on an immutable, pooled pixel buffer, with everything known about its
+// exposure.
 #pragma once
 
 #include <cstddef>
@@ -25,15 +26,15 @@ enum FrameFlag : std::uint32_t {
 /// What is known about one exposure. Times are on the clock of the source unless the name says otherwise.
 struct FrameInfo {
   std::uint64_t series_id = 0;
-  std::uint64_t sequence = 0;             // counted by the source from 0 within the series
-  std::int64_t device_frame_id = -1;      // the camera's own counter; -1 = not given
+  std::uint64_t sequence = 0;         // counted by the source from 0 within the series
+  std::int64_t device_frame_id = -1;  // the camera's own counter; -1 = not given
   std::int64_t exposure_start_utc_ns = 0;
   std::int64_t exposure_end_utc_ns = 0;
-  std::int64_t exposure_sigma_ns = 0;     // one standard deviation of the two times above
-  std::int64_t sent_utc_ns = 0;           // source clock, when handed to the transport; 0 = recorded file
-  std::int64_t received_utc_ns = 0;       // daemon clock; 0 = read from a file
-  std::uint32_t flags = 0;                // FrameFlag
-  std::int32_t scan_row = -1;             // -1 = not part of a scan
+  std::int64_t exposure_sigma_ns = 0;  // one standard deviation of the two times above
+  std::int64_t sent_utc_ns = 0;        // source clock, when handed to the transport; 0 = recorded file
+  std::int64_t received_utc_ns = 0;    // daemon clock; 0 = read from a file
+  std::uint32_t flags = 0;             // FrameFlag
+  std::int32_t scan_row = -1;          // -1 = not part of a scan
   std::int32_t scan_column = -1;
   std::int32_t rows = 0;
   std::int32_t columns = 0;
@@ -48,8 +49,8 @@ namespace internal {
 struct PoolState;
 }
 
-/// A frame. Moving it moves the buffer; destroying it returns the buffer to its pool. Pixels are never changed
-/// once the frame is handed on, so any number of readers may share one thread's frame by reference.
+/// A frame. Moving it moves the buffer; destroying it returns the buffer to its pool. Pixels are never
+/// changed once the frame is handed on, so any number of readers may share one thread's frame by reference.
 class Frame {
  public:
   Frame() = default;
@@ -74,9 +75,9 @@ class Frame {
   std::shared_ptr<internal::PoolState> pool_;
 };
 
-/// A bounded pool of equal buffers, thread-safe. It is what bounds the daemon's pixel memory: when it is empty
-/// there is no frame to fill, which is an overflow and counted as such.
-/// Buffers are allocated at the first use of each and reused after; the pool may die before its frames.
+/// A bounded pool of equal buffers, thread-safe. It is what bounds the daemon's pixel memory: when it is
+/// empty there is no frame to fill, which is an overflow and counted as such. Buffers are allocated at the
+/// first use of each and reused after; the pool may die before its frames.
 class FramePool {
  public:
   /// At most `buffers` frames of at most `buffer_bytes` each are alive at any time.

@@ -9,7 +9,16 @@
 namespace glasswatch {
 
 /// Element type of a detector image. The numbers are part of the wire format (streams.proto, PixelType).
-enum class PixelType : std::uint8_t { kU1 = 1, kU2 = 2, kU4 = 3, kI1 = 4, kI2 = 5, kI4 = 6, kF4 = 7, kF8 = 8 };
+enum class PixelType : std::uint8_t {
+  kU1 = 1,
+  kU2 = 2,
+  kU4 = 3,
+  kI1 = 4,
+  kI2 = 5,
+  kI4 = 6,
+  kF4 = 7,
+  kF8 = 8
+};
 
 /// Size of one pixel in bytes; 0 for a value outside the enumeration (decoders reject it).
 constexpr std::size_t bytes_per_pixel(PixelType type) {
@@ -51,7 +60,8 @@ struct FrameView {
   std::size_t byte_count() const { return pixel_count() * bytes_per_pixel(type); }
 };
 
-/// Calls `function(const T* pixels)` with the view's pixels at their own type, so that a kernel is written once.
+/// Calls `function(const T* pixels)` with the view's pixels at their own type, so that a kernel is written
+/// once.
 template <typename Function>
 decltype(auto) visit_pixels(const FrameView& view, Function&& function) {
   switch (view.type) {

@@ -10,7 +10,8 @@ namespace {
 constexpr std::array<std::string_view, kRejections> kNames = {"none",   "parts", "malformed", "schema",
                                                               "header", "size",  "limit",     "no_series"};
 
-// Rows, columns and pixel type are the part of a message that decides about memory: checked first and together.
+// Rows, columns and pixel type are the part of a message that decides about memory: checked first and
+// together.
 Rejection check_geometry(std::uint64_t rows, std::uint64_t columns, int type, const SizeLimits& limits,
                          std::string& detail) {
   const std::size_t pixel_bytes = bytes_per_pixel(static_cast<PixelType>(type));
@@ -24,9 +25,9 @@ Rejection check_geometry(std::uint64_t rows, std::uint64_t columns, int type, co
   }
   if (rows > limits.max_rows || columns > limits.max_columns ||
       rows * columns * pixel_bytes > limits.max_frame_bytes) {
-    detail = text::concatenate("frame of ", rows, " x ", columns, " x ", pixel_bytes, " bytes is over the limits of ",
-                               limits.max_rows, " x ", limits.max_columns, " and ", limits.max_frame_bytes,
-                               " bytes (configuration: limits)");
+    detail = text::concatenate("frame of ", rows, " x ", columns, " x ", pixel_bytes,
+                               " bytes is over the limits of ", limits.max_rows, " x ", limits.max_columns,
+                               " and ", limits.max_frame_bytes, " bytes (configuration: limits)");
     return Rejection::kLimit;
   }
   return Rejection::kNone;
@@ -44,7 +45,8 @@ Rejection check_clock(const stream::Clock& clock, std::string& detail) {
   return Rejection::kNone;
 }
 
-Rejection check_series_start(const stream::SeriesStart& start, const SizeLimits& limits, std::string& detail) {
+Rejection check_series_start(const stream::SeriesStart& start, const SizeLimits& limits,
+                             std::string& detail) {
   if (!start.has_camera()) {
     detail = "series_start.camera is missing";
     return Rejection::kHeader;
@@ -54,7 +56,8 @@ Rejection check_series_start(const stream::SeriesStart& start, const SizeLimits&
   return check_geometry(camera.rows(), camera.columns(), camera.pixel_type(), limits, detail);
 }
 
-Rejection check_frame_header(const stream::FrameHeader& frame, const SizeLimits& limits, std::string& detail) {
+Rejection check_frame_header(const stream::FrameHeader& frame, const SizeLimits& limits,
+                             std::string& detail) {
   if (frame.exposure_end_utc_ns() < frame.exposure_start_utc_ns()) {
     detail = "exposure_end_utc_ns is before exposure_start_utc_ns";
     return Rejection::kHeader;
@@ -74,7 +77,8 @@ Rejection check_body(const stream::StreamMessage& message, const SizeLimits& lim
       return check_frame_header(message.frame(), limits, detail);
     case stream::StreamMessage::kEnvironmentStart:
       return check_clock(message.environment_start().clock(), detail);
-    case stream::StreamMessage::kEnvironment:  // values may be NaN: they are data, judged by the temperature stage
+    case stream::StreamMessage::kEnvironment:  // values may be NaN: they are data, judged by the temperature
+                                               // stage
     case stream::StreamMessage::kSeriesEnd:
     case stream::StreamMessage::kHeartbeat:
       return Rejection::kNone;
@@ -87,10 +91,12 @@ Rejection check_body(const stream::StreamMessage& message, const SizeLimits& lim
 
 }  // namespace
 
-std::string_view rejection_name(Rejection rejection) { return kNames.at(static_cast<std::size_t>(rejection)); }
+std::string_view rejection_name(Rejection rejection) {
+  return kNames.at(static_cast<std::size_t>(rejection));
+}
 
-Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limits, stream::StreamMessage& message,
-                        std::string& detail) {
+Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limits,
+                        stream::StreamMessage& message, std::string& detail) {
   if (bytes.size() > kMaxHeaderBytes) {
     detail = text::concatenate("header of ", bytes.size(), " bytes (allowed ", kMaxHeaderBytes, ")");
     return Rejection::kMalformed;
@@ -100,8 +106,8 @@ Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limi
     return Rejection::kMalformed;
   }
   if (message.schema_version() == 0 || message.schema_version() > kSchemaVersion) {
-    detail = text::concatenate("schema_version ", message.schema_version(), " (this program knows 1 to ", kSchemaVersion,
-                               ")");
+    detail = text::concatenate("schema_version ", message.schema_version(), " (this program knows 1 to ",
+                               kSchemaVersion, ")");
     return Rejection::kSchema;
   }
   const bool needs_series = message.body_case() != stream::StreamMessage::kHeartbeat;
@@ -112,18 +118,19 @@ Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limi
   return check_body(message, limits, detail);
 }
 
-Rejection check_frame(const stream::FrameHeader& header, std::size_t pixel_bytes, const stream::SeriesStart& start,
-                      std::string& detail) {
+Rejection check_frame(const stream::FrameHeader& header, std::size_t pixel_bytes,
+                      const stream::SeriesStart& start, std::string& detail) {
   const auto& camera = start.camera();
   if (header.rows() != camera.rows() || header.columns() != camera.columns() ||
       header.pixel_type() != camera.pixel_type()) {
     detail = text::concatenate("frame of ", header.rows(), " x ", header.columns(), " ",
-                               pixel_type_name(pixel_type(header.pixel_type())), ", series start says ", camera.rows(),
-                               " x ", camera.columns(), " ", pixel_type_name(pixel_type(camera.pixel_type())));
+                               pixel_type_name(pixel_type(header.pixel_type())), ", series start says ",
+                               camera.rows(), " x ", camera.columns(), " ",
+                               pixel_type_name(pixel_type(camera.pixel_type())));
     return Rejection::kHeader;
   }
-  const std::size_t expected = std::size_t{header.rows()} * header.columns() *
-                               bytes_per_pixel(pixel_type(header.pixel_type()));
+  const std::size_t expected =
+      std::size_t{header.rows()} * header.columns() * bytes_per_pixel(pixel_type(header.pixel_type()));
   if (pixel_bytes != expected) {
     detail = text::concatenate("pixel part of ", pixel_bytes, " bytes, header says ", expected);
     return Rejection::kSize;

@@ -50,20 +50,25 @@ inline constexpr std::size_t kRejections = 8;
 
 std::string_view rejection_name(Rejection rejection);
 
-/// Parses and validates one header by itself: schema version, series id, finite and ordered times, sizes within the
-/// limits, known pixel type. `message` is reused between calls. `detail` says field, value and allowed range.
-Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limits, stream::StreamMessage& message,
-                        std::string& detail);
+/// Parses and validates one header by itself: schema version, series id, finite and ordered times, sizes
+/// within the limits, known pixel type. `message` is reused between calls. `detail` says field, value and
+/// allowed range.
+Rejection decode_header(std::span<const std::byte> bytes, const SizeLimits& limits,
+                        stream::StreamMessage& message, std::string& detail);
 
 /// Checks a frame header and its pixel part against the start of its series.
-Rejection check_frame(const stream::FrameHeader& header, std::size_t pixel_bytes, const stream::SeriesStart& start,
-                      std::string& detail);
+Rejection check_frame(const stream::FrameHeader& header, std::size_t pixel_bytes,
+                      const stream::SeriesStart& start, std::string& detail);
 
 /// Frame header <-> FrameInfo (series_id, sequence and sent time live in the envelope).
 void encode_frame_info(const FrameInfo& info, stream::StreamMessage& message);
 FrameInfo decode_frame_info(const stream::StreamMessage& message);
 
-inline PixelType pixel_type(stream::PixelType type) { return static_cast<PixelType>(type); }
-inline stream::PixelType pixel_type(PixelType type) { return static_cast<stream::PixelType>(type); }
+inline PixelType pixel_type(stream::PixelType type) {
+  return static_cast<PixelType>(type);
+}
+inline stream::PixelType pixel_type(PixelType type) {
+  return static_cast<stream::PixelType>(type);
+}
 
 }  // namespace glasswatch::wire

@@ -66,7 +66,8 @@ class Camera {
     info.columns = kColumns;
     info.pixel_type = PixelType::kU1;
     wire::encode_frame_info(info, message);
-    const std::string pixels(static_cast<std::size_t>(kRows) * kColumns, static_cast<char>(40 + sequence % 7));
+    const std::string pixels(static_cast<std::size_t>(kRows) * kColumns,
+                             static_cast<char>(40 + sequence % 7));
     send(message, &pixels);
   }
   void end(std::uint64_t series, std::uint64_t count) {
@@ -235,8 +236,9 @@ TEST_F(DaemonTest, ArmingWithoutARuleIsRefused) {
 }
 
 TEST_F(DaemonTest, ArmedRuleWithoutMicroscopeActionIsADryRun) {
-  start("trigger { name: \"bright\" quantity: MEAN_COUNTS threshold: 43 confirm_frames: 1 cooldown_s: 0 "
-        "require_temperature: false }");
+  start(
+      "trigger { name: \"bright\" quantity: MEAN_COUNTS threshold: 43 confirm_frames: 1 cooldown_s: 0 "
+      "require_temperature: false }");
   ask([](control::Request& request) { request.mutable_arm(); });
   ResultSubscriber subscriber(daemon_->results_endpoint(), {std::string(wire::kTriggerTopic)});
   ResultSubscriber all(daemon_->results_endpoint());

@@ -55,13 +55,14 @@ class PipelineOnRing : public ::testing::Test {
     for (int row = 0; row < kSize; ++row) {
       for (int column = 0; column < kSize; ++column) {
         const double phi = std::atan2(row - 31.5, column - 31.5);
-        pixels[row * kSize + column] = static_cast<std::uint16_t>(std::lround(2000 * (1 + 0.4 * std::cos(4 * phi))));
+        pixels[row * kSize + column] =
+            static_cast<std::uint16_t>(std::lround(2000 * (1 + 0.4 * std::cos(4 * phi))));
       }
     }
     return frame;
   }
 
-  FramePool pool_{4, kSize * kSize * 2};
+  FramePool pool_{4, kSize* kSize * 2};
   Pipeline pipeline_;
 };
 
@@ -170,8 +171,8 @@ TEST_F(PipelineOnRing, NothingIsAllocatedPerFrameAfterWarmUp) {
     pipeline_.process(next);
     allocations += test::allocations() - before;
   }
-  // The temperature track's deque takes a block of 512 bytes for its samples (at most 32 bytes each) now and then:
-  // ten samples a frame over 100 frames. Anything per frame would add 100.
+  // The temperature track's deque takes a block of 512 bytes for its samples (at most 32 bytes each) now and
+  // then: ten samples a frame over 100 frames. Anything per frame would add 100.
   EXPECT_LE(allocations, 1000 * 32 / 512 + 2);
 }
 

@@ -45,8 +45,10 @@ class Temperatures : public ::testing::Test {
     result::FrameResult result;
     stage_->tag(info, result);
     EXPECT_EQ(result.temperature().validity() == result::VALID, result.temperature().reason().empty());
-    EXPECT_EQ(result.temperature().validity() == result::VALID, std::isfinite(result.temperature().value_c()));
-    EXPECT_EQ(result.temperature().validity() != result::VALID, (result.flags() & kFlagTemperatureInvalid) != 0);
+    EXPECT_EQ(result.temperature().validity() == result::VALID,
+              std::isfinite(result.temperature().value_c()));
+    EXPECT_EQ(result.temperature().validity() != result::VALID,
+              (result.flags() & kFlagTemperatureInvalid) != 0);
     return result;
   }
   result::Validity validity(const FrameInfo& info) { return tag(info).temperature().validity(); }
@@ -66,9 +68,10 @@ TEST_F(Temperatures, RecordedClocksShareOneTimeLine) {
 
 TEST_F(Temperatures, DeclaredOffsetsShiftTheExposure) {
   // Camera 3 s ahead of the daemon, holder 1 s behind: camera time 14 is holder time 10.
-  begin("camera { kind: \"ceta\" endpoint: \"x\" clock_offset_s: 3 clock_sigma_s: 0.25 }"
-        "environment { kind: \"axon\" endpoint: \"x\" clock_offset_s: -1 clock_sigma_s: 0 }",
-        stream::RECORDED_CLOCK, stream::LIVE_CLOCK);
+  begin(
+      "camera { kind: \"ceta\" endpoint: \"x\" clock_offset_s: 3 clock_sigma_s: 0.25 }"
+      "environment { kind: \"axon\" endpoint: \"x\" clock_offset_s: -1 clock_sigma_s: 0 }",
+      stream::RECORDED_CLOCK, stream::LIVE_CLOCK);
   ramp(1, 20);
   const auto result = tag(frame(14, 15));
   EXPECT_NEAR(result.temperature().value_c(), 100 + 2 * 10.5, 1e-9);

@@ -21,7 +21,9 @@ class Rules : public ::testing::Test {
   void configure(const std::string& fields) {
     configuration_ = parse_configuration(
         "environment { kind: \"axon\" endpoint: \"x\" }"
-        "trigger { name: \"t\" quantity: MEAN_COUNTS threshold: 10 " + fields + " }", "t", "/");
+        "trigger { name: \"t\" quantity: MEAN_COUNTS threshold: 10 " +
+            fields + " }",
+        "t", "/");
     rules_.emplace(configuration_);
   }
   // Feeds one frame a second with this value; true when the rule fires.

@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 }
 
 std::vector<std::string> fuzz_seeds() {
-  return {"calibration { center_row_px: 1 center_col_px: 2 k_per_px_inv_nm: 0.1 }\n"
-          "symmetry { r_min_px: 3 r_max_px: 9 orders: [2, 4] ring_min_inv_nm: 0.4 ring_max_inv_nm: 0.8 }\n",
-          "trigger { name: \"a\" quantity: MEAN_COUNTS threshold: 1.5 require_temperature: false }\n"
-          "acquisition { frame_period_s: 5 exposure_s: 4 start_utc: \"2023-05-12T09:00:00Z\" }"};
+  return {
+      "calibration { center_row_px: 1 center_col_px: 2 k_per_px_inv_nm: 0.1 }\n"
+      "symmetry { r_min_px: 3 r_max_px: 9 orders: [2, 4] ring_min_inv_nm: 0.4 ring_max_inv_nm: 0.8 }\n",
+      "trigger { name: \"a\" quantity: MEAN_COUNTS threshold: 1.5 require_temperature: false }\n"
+      "acquisition { frame_period_s: 5 exposure_s: 4 start_utc: \"2023-05-12T09:00:00Z\" }"};
 }

@@ -11,7 +11,8 @@
 
 namespace glasswatch::fuzz {
 
-/// One message: u8 number of parts, then per part a u16 length and the bytes. What is cut off at the end is dropped.
+/// One message: u8 number of parts, then per part a u16 length and the bytes. What is cut off at the end is
+/// dropped.
 inline std::string pack(const std::vector<std::string>& parts) {
   std::string out(1, static_cast<char>(parts.size()));
   for (const std::string& part : parts) {
@@ -45,7 +46,8 @@ inline void converse(const char* kind, const std::uint8_t* data, std::size_t siz
     decoder->decode(parts, 1, items);
     ++messages;
     for (const StreamItem& item : items) {
-      delivered += std::holds_alternative<Frame>(item) || std::holds_alternative<EnvironmentSampled>(item) ? 1 : 0;
+      delivered +=
+          std::holds_alternative<Frame>(item) || std::holds_alternative<EnvironmentSampled>(item) ? 1 : 0;
     }
   }
   const StreamCounters& counters = decoder->counters();

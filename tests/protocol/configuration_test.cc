@@ -32,13 +32,16 @@ symmetry { r_min_px: 40 r_max_px: 140 radial_bins: 100 azimuthal_bins: 360 order
            mask_normalization: CENTERED subtract_noise: false keep_correlation: false }
 ecm { engine: EXACT lags_per_decade: 12 max_lag_s: 5000 normalization: SYMMETRIC
       kww_exponent_factor: 1 baseline: FIXED pool_px: 8 fit_pixels: true }
-)"), "");
+)"),
+            "");
 }
 
 TEST(Configuration, MaskPathIsResolvedAgainstTheFile) {
   const std::string mask = "calibration { center_row_px: 1 center_col_px: 2 mask_path: ";
-  EXPECT_EQ(parse_configuration(mask + "\"m.npy\" }", "t", "/folder").calibration().mask_path(), "/folder/m.npy");
-  EXPECT_EQ(parse_configuration(mask + "\"/else/m.npy\" }", "t", "/folder").calibration().mask_path(), "/else/m.npy");
+  EXPECT_EQ(parse_configuration(mask + "\"m.npy\" }", "t", "/folder").calibration().mask_path(),
+            "/folder/m.npy");
+  EXPECT_EQ(parse_configuration(mask + "\"/else/m.npy\" }", "t", "/folder").calibration().mask_path(),
+            "/else/m.npy");
 }
 
 TEST(Configuration, OrdersDefaultToTwoThroughTwelve) {
@@ -50,7 +53,8 @@ TEST(Configuration, OrdersDefaultToTwoThroughTwelve) {
 }
 
 TEST(Configuration, FaultNamesPlaceFieldValueRangeAndRemedy) {
-  const std::string text = faults("# comment\ncalibration {\n  center_row_px: 1\n  center_col_px: 2\n  ellipse_ratio: 0.5\n}");
+  const std::string text =
+      faults("# comment\ncalibration {\n  center_row_px: 1\n  center_col_px: 2\n  ellipse_ratio: 0.5\n}");
   EXPECT_THAT(text, HasSubstr("test.textproto:5:3: calibration.ellipse_ratio = 0.5"));
   EXPECT_THAT(text, HasSubstr("[1, 4]"));
   EXPECT_THAT(text, HasSubstr("ellipse_angle_deg"));
@@ -67,18 +71,23 @@ TEST(Configuration, BoundsAreExact) {
               HasSubstr("[8, 4096]"));
   EXPECT_THAT(faults("acquisition { frame_period_s: 0 }"), HasSubstr("(0, 86400]"));
   EXPECT_THAT(faults("temperature { max_gap_s: nan }"), HasSubstr("max_gap_s"));
-  EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 orders: [3, 0] }"), HasSubstr("orders[1] = 0"));
+  EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 orders: [3, 0] }"),
+              HasSubstr("orders[1] = 0"));
 }
 
 TEST(Configuration, JoinedRules) {
   EXPECT_THAT(faults("symmetry { r_min_px: 4 r_max_px: 9 }"), HasSubstr("needs a calibration section"));
   EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 9 r_max_px: 9 }"), HasSubstr("must be below"));
-  EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 ring_min_inv_nm: 3 }"), HasSubstr("both be set"));
+  EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 ring_min_inv_nm: 3 }"),
+              HasSubstr("both be set"));
   EXPECT_THAT(faults("acquisition { frame_period_s: 1 exposure_s: 2 }"), HasSubstr("longer"));
   EXPECT_THAT(faults("acquisition { start_utc: \"yesterday\" }"), HasSubstr("yesterday"));
-  EXPECT_THAT(faults("trigger { name: \"a\" quantity: RING_POWER order: 4 threshold: 1 }"), HasSubstr("symmetry section"));
-  EXPECT_THAT(faults("trigger { name: \"a\" quantity: G2_FIRST_LAG threshold: 1 }"), HasSubstr("ecm section"));
-  EXPECT_THAT(faults("trigger { name: \"a\" quantity: MEAN_COUNTS threshold: 1 burst {} }"), HasSubstr("microscope section"));
+  EXPECT_THAT(faults("trigger { name: \"a\" quantity: RING_POWER order: 4 threshold: 1 }"),
+              HasSubstr("symmetry section"));
+  EXPECT_THAT(faults("trigger { name: \"a\" quantity: G2_FIRST_LAG threshold: 1 }"),
+              HasSubstr("ecm section"));
+  EXPECT_THAT(faults("trigger { name: \"a\" quantity: MEAN_COUNTS threshold: 1 burst {} }"),
+              HasSubstr("microscope section"));
   EXPECT_THAT(faults("trigger { quantity: MEAN_COUNTS }"), HasSubstr("trigger[0].name is required"));
 }
 
@@ -103,8 +112,9 @@ TEST(Time, ParsesAndPrintsUtc) {
   EXPECT_EQ(parse_utc("2024-02-29T12:00:00.25Z"), 1'709'208'000'250'000'000);
   EXPECT_EQ(format_utc(1'709'208'000'250'000'000), "2024-02-29T12:00:00.250000000Z");
   EXPECT_EQ(format_utc(-1), "1969-12-31T23:59:59.999999999Z");
-  for (const char* bad : {"2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-01-01 00:00:00", "2023-01-01T24:00:00Z",
-                          "2023-01-01T00:00:00", "2023-01-01T00:00:00.Z", "1969-01-01T00:00:00Z", "", "now"}) {
+  for (const char* bad :
+       {"2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-01-01 00:00:00", "2023-01-01T24:00:00Z",
+        "2023-01-01T00:00:00", "2023-01-01T00:00:00.Z", "1969-01-01T00:00:00Z", "", "now"}) {
     EXPECT_EQ(parse_utc(bad), std::nullopt) << bad;
   }
 }
@@ -112,7 +122,8 @@ TEST(Time, ParsesAndPrintsUtc) {
 TEST(Scenario, JoinedRules) {
   const std::string base = "name: \"s\" frames {} ramp {} pattern {}";
   EXPECT_NO_THROW(parse_scenario(base, "s"));
-  EXPECT_THROW(parse_scenario("name: \"s\" frames { exposure_s: 2 } ramp {} pattern {}", "s"), ConfigurationError);
+  EXPECT_THROW(parse_scenario("name: \"s\" frames { exposure_s: 2 } ramp {} pattern {}", "s"),
+               ConfigurationError);
   EXPECT_THROW(parse_scenario("name: \"s\" frames {} ramp {} pattern { onset_c: 400 full_c: 400 }", "s"),
                ConfigurationError);
   EXPECT_THROW(parse_scenario("frames {} ramp {} pattern {}", "s"), ConfigurationError);

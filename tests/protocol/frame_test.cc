@@ -57,13 +57,14 @@ TEST(Frame, OutlivesItsPool) {
 }
 
 TEST(PixelType, SizesOfEveryType) {
-  const std::pair<PixelType, std::size_t> sizes[] = {{PixelType::kU1, 1}, {PixelType::kU2, 2}, {PixelType::kU4, 4},
-                                                     {PixelType::kI1, 1}, {PixelType::kI2, 2}, {PixelType::kI4, 4},
-                                                     {PixelType::kF4, 4}, {PixelType::kF8, 8}};
+  const std::pair<PixelType, std::size_t> sizes[] = {
+      {PixelType::kU1, 1}, {PixelType::kU2, 2}, {PixelType::kU4, 4}, {PixelType::kI1, 1},
+      {PixelType::kI2, 2}, {PixelType::kI4, 4}, {PixelType::kF4, 4}, {PixelType::kF8, 8}};
   for (const auto& [type, size] : sizes) {
     EXPECT_EQ(bytes_per_pixel(type), size);
     const FrameView view{nullptr, type, 1, 1};
-    EXPECT_EQ(visit_pixels(view, [](auto* pixels) { return sizeof(*pixels); }), size) << pixel_type_name(type);
+    EXPECT_EQ(visit_pixels(view, [](auto* pixels) { return sizeof(*pixels); }), size)
+        << pixel_type_name(type);
   }
   EXPECT_EQ(bytes_per_pixel(static_cast<PixelType>(9)), 0u);
   EXPECT_EQ(pixel_type_name(static_cast<PixelType>(99)), "?");

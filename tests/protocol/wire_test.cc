@@ -120,7 +120,8 @@ TEST(Wire, LimitsAreCheckedOnTheHeaderAlone) {
   stream::StreamMessage message = start_message();
   message.mutable_series_start()->mutable_camera()->set_rows(0xffffffff);
   message.mutable_series_start()->mutable_camera()->set_columns(0xffffffff);
-  EXPECT_EQ(decode(message), Rejection::kLimit);  // the product overflows 64 bits only after the check of each
+  EXPECT_EQ(decode(message),
+            Rejection::kLimit);  // the product overflows 64 bits only after the check of each
 }
 
 TEST(Wire, GarbageAndOversizedHeadersAreMalformed) {
@@ -145,7 +146,8 @@ TEST(Wire, FrameMustFitItsSeries) {
 }
 
 TEST(Wire, EveryRejectionHasAName) {
-  for (std::size_t i = 0; i < kRejections; ++i) EXPECT_FALSE(rejection_name(static_cast<Rejection>(i)).empty());
+  for (std::size_t i = 0; i < kRejections; ++i)
+    EXPECT_FALSE(rejection_name(static_cast<Rejection>(i)).empty());
   EXPECT_EQ(rejection_name(Rejection::kNoSeries), "no_series");
 }
 

@@ -1,5 +1,5 @@
-// Counts calls of operator new, for tests that promise not to allocate. Link allocation_counter.cc into the test
-// program; under a sanitizer, whose own operators must stay in place, nothing is counted.
+// Counts calls of operator new, for tests that promise not to allocate. Link allocation_counter.cc into the
+// test program; under a sanitizer, whose own operators must stay in place, nothing is counted.
 #pragma once
 
 namespace glasswatch::test {

@@ -1,4 +1,4 @@
-// What every program does the same way: exit codes and error lines.
+// What every program does the same way: arguments, exit codes, error lines. Needs CLI11; for programs only.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -6,12 +6,9 @@
 #include <sstream>
 #include <string>
 
-#include "detectors/recording.h"
-#include "protocol/configuration/configuration.h"
+#include "protocol/types/user_error.h"
 
 namespace glasswatch {
-
-enum ExitCode : int { kSuccess = 0, kBadUsage = 2, kBadInput = 3, kFailed = 4 };
 
 /// One line for every line of the message, each with the program's name.
 inline void print_error(const std::string& program, const std::string& message) {
@@ -19,18 +16,15 @@ inline void print_error(const std::string& program, const std::string& message) 
   for (std::string line; std::getline(lines, line);) std::cerr << program << ": " << line << '\n';
 }
 
-/// Parses the arguments, then runs `body`; exceptions become error lines and exit codes.
+/// Parses the arguments, then runs `body`, which returns the exit code. Exceptions become error lines and
+/// exit codes: a UserError its own, anything else kFailed.
 template <typename Body>
 int run_program(CLI::App& app, int argc, char** argv, Body&& body) {
   const std::string name = app.get_name();
   app.set_version_flag("--version", std::string(GLASSWATCH_VERSION));
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& request) {
-    return app.exit(request);
-  } catch (const CLI::CallForAllHelp& request) {
-    return app.exit(request);
-  } catch (const CLI::CallForVersion& request) {
+  } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
     print_error(name, std::string(error.what()) + "; " + name + " --help lists the arguments");
@@ -38,12 +32,9 @@ int run_program(CLI::App& app, int argc, char** argv, Body&& body) {
   }
   try {
     return body();
-  } catch (const ConfigurationError& error) {
+  } catch (const UserError& error) {
     print_error(name, error.what());
-    return kBadUsage;
-  } catch (const InputError& error) {
-    print_error(name, error.what());
-    return kBadInput;
+    return error.exit_code();
   } catch (const std::exception& error) {
     print_error(name, error.what());
     return kFailed;
