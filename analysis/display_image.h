@@ -19,7 +19,7 @@ struct DisplayImage {
 /// smallest integer reduction that brings the columns to max_columns (>= 1) at most, and maps the 0.5 %
 /// ... 99.5 % range of the block means linearly to 0 ... 255. A block without a finite pixel is black; a
 /// picture without contrast is mid-grey (128). `pixels` receives rows * columns bytes. For display rates:
-/// allocates two scratch pictures. Thread-safe.
+/// allocates two scratch frames of 32-bit floats. Thread-safe.
 DisplayImage reduce_for_display(const FrameView& frame, int max_columns, std::vector<std::uint8_t>& pixels);
 
 }  // namespace glasswatch::analysis

@@ -7,6 +7,7 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <opencv2/core/utility.hpp>
 #include <optional>
 
 #include "daemon/control_server.h"
@@ -62,6 +63,7 @@ struct Daemon::Parts {
         engine(config, load_mask(config), doorbell, camera, environment.get(),
                config.has_microscope() ? &microscope : nullptr, outbox, state) {
     state.set_armed(config.service().start_armed());
+    cv::setNumThreads(1);  // all threads are those listed above
   }
 
   void run() {

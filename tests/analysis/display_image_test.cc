@@ -22,7 +22,7 @@ TEST(DisplayImage, ReducesByTheSmallestInteger) {
   ASSERT_EQ(pixels.size(), 20u);
   // Blocks are constant: means 0 ... 304. With 20 blocks the 0.5 % and 99.5 % points are the extremes.
   EXPECT_EQ(display.black_counts, 0);
-  EXPECT_EQ(display.white_counts, 304);
+  EXPECT_FLOAT_EQ(static_cast<float>(display.white_counts), 304);
   EXPECT_EQ(pixels[0], 0);
   EXPECT_EQ(pixels[19], 255);
   EXPECT_EQ(pixels[7], std::lround(255 * 102.0 / 304));
@@ -37,7 +37,7 @@ TEST(DisplayImage, AveragesBlocks) {
   const DisplayImage display = reduce_for_display(image.view(), 2, pixels);
   EXPECT_EQ(display.rows, 1);
   EXPECT_EQ(pixels.size(), 2u);
-  EXPECT_EQ(display.black_counts, 4);
+  EXPECT_FLOAT_EQ(static_cast<float>(display.black_counts), 4);
   EXPECT_EQ(pixels[0], 128) << "both blocks average to 4: no contrast";
 }
 
@@ -50,6 +50,36 @@ TEST(DisplayImage, ContrastIgnoresAFewHotPixels) {
   EXPECT_EQ(display.white_counts, 99);
   EXPECT_EQ(pixels[7], 255);
   EXPECT_EQ(pixels[50], std::lround(255 * 50.0 / 99));
+}
+
+TEST(DisplayImage, BlocksCutByTheEdgeAndByMissingPixelsAreMeansOfWhatIsThere) {
+  Image<float> image(3, 3, [](int row, int column) { return 10 * row + column; });
+  image.at(0, 0) = std::numeric_limits<float>::infinity();
+  std::vector<std::uint8_t> pixels;
+  // Blocks of 2 x 2: {1, 10, 11}, {2, 12}, {20, 21}, {22}: means 22/3, 7, 20.5, 22.
+  const DisplayImage display = reduce_for_display(image.view(), 2, pixels);
+  ASSERT_EQ(pixels.size(), 4u);
+  EXPECT_FLOAT_EQ(static_cast<float>(display.black_counts), 7);
+  EXPECT_FLOAT_EQ(static_cast<float>(display.white_counts), 22);
+  EXPECT_EQ(pixels[0], std::lround(255 * (22.0 / 3 - 7) / 15));
+  EXPECT_EQ(pixels[2], std::lround(255 * 13.5 / 15));
+}
+
+TEST(DisplayImage, EveryPixelTypeLooksTheSame) {
+  const auto pattern = [](int row, int column) { return (row * 7 + column * 3) % 100; };
+  std::vector<std::uint8_t> expected, pixels;
+  reduce_for_display(Image<double>(20, 20, pattern).view(), 10, expected);
+  const auto check = [&](const auto& image) {
+    reduce_for_display(image.view(), 10, pixels);
+    EXPECT_EQ(pixels, expected);
+  };
+  check(Image<std::uint8_t>(20, 20, pattern));
+  check(Image<std::int8_t>(20, 20, pattern));
+  check(Image<std::uint16_t>(20, 20, pattern));
+  check(Image<std::int16_t>(20, 20, pattern));
+  check(Image<std::uint32_t>(20, 20, pattern));
+  check(Image<std::int32_t>(20, 20, pattern));
+  check(Image<float>(20, 20, pattern));
 }
 
 TEST(DisplayImage, NonFiniteIsBlackAndConstantIsGrey) {
