@@ -12,7 +12,8 @@ stages=("$@")
 
 configure_and_build() {
   cmake --preset "$1" >"build/$1.configure.log" 2>&1 || { cat "build/$1.configure.log"; exit 1; }
-  cmake --build --preset "$1" -- -j "$jobs" | tail -n 1
+  cmake --build --preset "$1" -- -j "$jobs" >"build/$1.build.log" 2>&1 ||
+    { grep -E 'error|FAILED' -A 12 "build/$1.build.log" | head -n 200; exit 1; }
 }
 
 suite() {  # PRESET [ctest arguments]: builds, runs, and ends with one line that tells what passed
