@@ -69,9 +69,10 @@ RowStatistics angular_correlation_reference(std::span<const double> row, std::sp
     power[i] = transform / static_cast<double>(bins);
 
     double c_sum = 0;
-    for (std::size_t q = 1; q < n; ++q) {
-      const std::size_t below = bins * q / n;
-      const double above_weight = static_cast<double>(bins * q % n) / static_cast<double>(n);
+    for (std::size_t q = 1; q < n; ++q) {      // n > 1 in here
+      const std::size_t below = bins * q / n;  // NOLINT(clang-analyzer-core.DivideZero)
+      const double above_weight = static_cast<double>(bins * q % n) /
+                                  static_cast<double>(n);  // NOLINT(clang-analyzer-core.DivideZero)
       c_sum += (1 - above_weight) * correlation[below];
       if (above_weight > 0) c_sum += above_weight * correlation[(below + 1) % bins];
     }

@@ -144,7 +144,8 @@ void polar_transform_reference(const PolarGeometry& g, const FrameView& frame,
       if ((!mask.empty() && mask[p] != 0) || !std::isfinite(value)) continue;
       for (int u = 0; u < subsamples; ++u) {
         for (int v = 0; v < subsamples; ++v) {
-          const double row = static_cast<double>(p / columns) - 0.5 + (u + 0.5) * h;
+          const std::size_t pixel_row = p / columns;
+          const double row = static_cast<double>(pixel_row) - 0.5 + (u + 0.5) * h;
           const double column = static_cast<double>(p % columns) - 0.5 + (v + 0.5) * h;
           const auto [x, y] = remove_ellipse({column - g.center_col_px, row - g.center_row_px});
           const double i =
@@ -152,7 +153,8 @@ void polar_transform_reference(const PolarGeometry& g, const FrameView& frame,
           if (i < 0 || i >= g.radial_bins) continue;
           const double turn = std::atan2(y, x) / (2 * std::numbers::pi) + 0.5;
           const int j = static_cast<int>(std::floor(turn * g.azimuthal_bins)) % g.azimuthal_bins;
-          const auto bin = static_cast<std::size_t>(static_cast<int>(i) * g.azimuthal_bins + j);
+          const auto bin = static_cast<std::size_t>(i) * static_cast<std::size_t>(g.azimuthal_bins) +
+                           static_cast<std::size_t>(j);
           sum[bin] += value * h * h;
           area[bin] += h * h;
         }

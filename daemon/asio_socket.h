@@ -30,7 +30,7 @@ class AsioSocket {
 
   /// Looks at the socket now; for use after a send.
   void touch() {
-    if ((socket_.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0) callback_();
+    if (callback_ && (socket_.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0) callback_();
   }
 
   zmq::socket_t& socket() { return socket_; }

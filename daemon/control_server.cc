@@ -39,6 +39,9 @@ ControlServer::ControlServer(boost::asio::io_context& io, zmq::context_t& contex
                              error.what() + "; is another glasswatchd running? choose a free port");
   }
   endpoint_ = socket.get(zmq::sockopt::last_endpoint);
+}
+
+void ControlServer::start() {
   socket_.on_readable([this] { answer_all(); });
 }
 

@@ -24,6 +24,9 @@ class ControlServer {
                 const config::Configuration& configuration, SharedState& state, const Publisher& publisher,
                 StatusSource status);
 
+  /// From now on requests are answered.
+  void start();
+
   std::string endpoint() const { return endpoint_; }
   void stop() { socket_.stop(); }
 

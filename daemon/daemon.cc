@@ -75,9 +75,21 @@ struct Daemon::Parts {
       if (!error) io.stop();
     });
     watch_outbox();
+    publisher.start();
+    control.start();
     publish_status();
     io.run();
     shut_down();
+  }
+
+  // Also when run() was left by an exception: nobody waits for an outbox that is no longer emptied.
+  ~Parts() {
+    outbox.close();
+    camera.stop();
+    if (environment) environment->stop();
+    engine.request_stop();
+    engine.join();
+    microscope.stop();
   }
 
   // Stop intake, drain, publish, join, close.
@@ -92,6 +104,7 @@ struct Daemon::Parts {
       empty_outbox();
     }
     engine.join();
+    empty_outbox();
     microscope.stop();
     empty_outbox();
     publisher.publish_status(status());
@@ -112,7 +125,7 @@ struct Daemon::Parts {
   void empty_outbox() {
     outbox.wakeup().acknowledge();
     while (outbox.try_pop(outbound)) publisher.publish(outbound);
-    if (outbox.try_pop_display(outbound)) publisher.publish_display(outbound);
+    if (outbox.try_pop_display(image)) publisher.publish_display(image);
   }
 
   void publish_status() {
@@ -140,6 +153,7 @@ struct Daemon::Parts {
     status.set_published(publisher.published());
     status.set_temperature_invalid(view.temperature_invalid);
     status.set_frames_skipped(view.skipped);
+    status.set_samples_implausible(view.clocks.samples_implausible);
     status.set_trigger_events(view.trigger_events);
     status.set_commands_failed(view.commands_failed);
     status.set_publish_dropped(view.publish_dropped);
@@ -175,6 +189,7 @@ struct Daemon::Parts {
   Outbox outbox;
   boost::asio::posix::stream_descriptor outbox_readable{io, ::dup(outbox.wakeup().descriptor())};
   Outbound outbound;
+  Outbound image;  // apart from `outbound`: each kind of message keeps its own memory
 
   std::unique_ptr<DashboardServer> dashboard;
   Publisher publisher;

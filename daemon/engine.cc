@@ -104,6 +104,8 @@ bool Engine::may_wait_longer() const {
   const double silence_limit_s = configuration.environment().silence_s();
   const double waited_s = std::chrono::duration<double>(Clock::now() - pending_since_).count();
   if (recorded_) return waited_s < silence_limit_s;
+  // A frame without temperature is worth more than a frame lost: do not wait while the queue fills up.
+  if (camera_.queue().depth() * 4 >= camera_.queue().capacity() * 3) return false;
   return waited_s < configuration.temperature().wait_s() && environment_->silence_s() < silence_limit_s;
 }
 
@@ -121,8 +123,8 @@ void Engine::handle(StreamItem& item) {
     recorded_ = started->start.clock().kind() == stream::RECORDED_CLOCK;
     spdlog::info("series \"{}\" started: {} x {} pixels", started->start.name(),
                  started->start.camera().rows(), started->start.camera().columns());
-    pipeline_.begin_series(*started);
     state_.series_started(started->series_id, started->start.name());
+    pipeline_.begin_series(*started);
     publish_setup();
     message_.Clear();
     message_.mutable_series()->set_series_id(started->series_id);
@@ -171,7 +173,7 @@ void Engine::process_pending() {
   state_.count_processed(result.temperature().validity() == result::VALID);
   const TemperatureStage& clocks = pipeline_.temperature();
   state_.set_clocks({clocks.camera_offset_s(), clocks.camera_sigma_s(), clocks.environment_offset_s(),
-                     clocks.environment_sigma_s()});
+                     clocks.environment_sigma_s(), clocks.implausible_samples()});
   for (const TriggerFiring& firing : pipeline_.firings()) fire(firing, result);
   if (begin >= next_display_) {
     next_display_ = begin + to_duration(1 / pipeline_.configuration().dashboard().frame_rate_hz());

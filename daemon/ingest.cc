@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "protocol/client/wait_readable.h"
+#include "protocol/types/user_error.h"
 
 namespace glasswatch {
 namespace {
@@ -40,10 +41,20 @@ Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& 
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::reconnect_ivl, 100);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
-  socket_.set(zmq::sockopt::heartbeat_ivl, 1000);
-  socket_.set(zmq::sockopt::heartbeat_timeout, 3000);
+  // No ZMTP heartbeats: while back-pressure keeps us from reading, answers to them go unread, and
+  // libzmq 4.3.4 then fails an assertion. Streams have heartbeats of their own; keep-alive finds half-open
+  // connections.
+  socket_.set(zmq::sockopt::tcp_keepalive, 1);
+  socket_.set(zmq::sockopt::tcp_keepalive_idle, 5);
+  socket_.set(zmq::sockopt::tcp_keepalive_intvl, 2);
+  socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
   socket_.set(zmq::sockopt::subscribe, std::string(decoder_->topic()));
-  socket_.connect(source.endpoint());
+  try {
+    socket_.connect(source.endpoint());
+  } catch (const zmq::error_t& error) {
+    throw UsageError(name_ + ".endpoint = \"" + source.endpoint() + "\" cannot be used: " + error.what() +
+                     "; write it like tcp://127.0.0.1:7101");
+  }
   message_.resize(kMaxParts);
   parts_.reserve(kMaxParts);
 }
@@ -63,15 +74,16 @@ void Ingest::stop() {
 }
 
 void Ingest::run() {
-  try {
-    while (!stopping_) {
+  while (!stopping_) {
+    try {
       wait_readable(socket_, kPoll);
       for (std::size_t i = 0; i < kBurst && !stopping_ && receive(socket_); ++i) {
       }
       flush_held();
+    } catch (const std::exception&
+                 error) {  // a message that could not be taken, for want of memory: go on with the next
+      fail_(name_ + ": " + error.what());
     }
-  } catch (const std::exception& error) {
-    fail_(name_ + ": " + error.what());
   }
   socket_.close();
 }
@@ -111,6 +123,8 @@ void Ingest::deliver(StreamItem& item) {
   }
 
   if (recorded_) {
+    for (StreamItem& held : held_) queue_.push(held);  // of a live series before
+    held_.clear();
     queue_.push(item);
     return;
   }

@@ -65,8 +65,8 @@ void MicroscopeLink::run() {
     }
     try {
       carry_out(*order);
-    } catch (const std::exception& error) {
-      order->event.set_outcome(result::TriggerEvent::TIMED_OUT);
+    } catch (const std::exception& error) {  // the socket could not be used: nothing went out
+      order->event.set_outcome(result::TriggerEvent::NOT_SENT);
       order->event.set_detail(error.what());
     }
     done_(std::move(order->event));

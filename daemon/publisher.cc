@@ -43,19 +43,31 @@ Publisher::Publisher(boost::asio::io_context& io, zmq::context_t& context,
   }
   endpoint_ = socket.get(zmq::sockopt::last_endpoint);
   if (dashboard_ != nullptr) dashboard_->set_welcome([this] { return welcome(); });
+}
+
+void Publisher::start() {
   socket_.on_readable([this] { greet_subscribers(); });
 }
 
 void Publisher::greet_subscribers() {
+  // Sending the greeting takes in more subscriptions, hence the loop: they leave no edge on the descriptor.
+  while (take_in_subscriptions()) greet();
+}
+
+bool Publisher::take_in_subscriptions() {
   zmq::message_t request;
   bool joined = false;
   while (socket_.socket().recv(request, zmq::recv_flags::dontwait)) {
     joined = joined || (request.size() > 0 && *static_cast<const std::uint8_t*>(request.data()) == 1);
   }
-  if (!joined) return;
+  return joined;
+}
+
+void Publisher::greet() {
   const auto repeat = [this](std::string_view topic, const result::ResultMessage& last) {
     if (last.body_case() == result::ResultMessage::BODY_NOT_SET) return;
     result::ResultMessage copy = last;
+    copy.set_repeated(true);
     send(topic, copy, nullptr);
   };
   repeat(wire::kSnapshotTopic, setup_);
@@ -76,7 +88,6 @@ void Publisher::send(std::string_view topic, result::ResultMessage& message,
   const auto more = payload != nullptr ? zmq::send_flags::sndmore : zmq::send_flags::none;
   socket.send(zmq::buffer(bytes_), more | zmq::send_flags::dontwait);
   if (payload != nullptr) socket.send(zmq::buffer(*payload), zmq::send_flags::dontwait);
-  socket_.touch();
 }
 
 void Publisher::publish(const Outbound& message) {
@@ -84,11 +95,13 @@ void Publisher::publish(const Outbound& message) {
   send(message.topic, message_, nullptr);
   remember(message_, bytes_);
   show(message_);
+  socket_.touch();
 }
 
 void Publisher::publish_display(const Outbound& image) {
   if (!message_.ParseFromString(image.bytes)) return;
   send(image.topic, message_, &image.payload);
+  socket_.touch();
   if (dashboard_ == nullptr || dashboard_->clients() == 0) return;
   dashboard_->publish_image(to_json_line(message_.display()), image.payload);
 }
@@ -100,6 +113,7 @@ void Publisher::publish_status(const result::Status& status) {
   send(wire::kStatusTopic, message_, nullptr);
   status_ = message_;
   show(message_);
+  socket_.touch();
 }
 
 void Publisher::remember(const result::ResultMessage& message, const std::string& bytes) {

@@ -28,6 +28,9 @@ class Publisher {
   Publisher(boost::asio::io_context& io, zmq::context_t& context, const config::Configuration& configuration,
             DashboardServer* dashboard);
 
+  /// From now on subscribers are greeted.
+  void start();
+
   void publish(const Outbound& message);
   void publish_display(const Outbound& image);
   void publish_status(const result::Status& status);
@@ -47,6 +50,8 @@ class Publisher {
 
  private:
   void greet_subscribers();
+  bool take_in_subscriptions();  // true when somebody joined
+  void greet();
   void send(std::string_view topic, result::ResultMessage& message, const std::vector<std::uint8_t>* payload);
   void remember(const result::ResultMessage& message, const std::string& bytes);
   void show(const result::ResultMessage& message);

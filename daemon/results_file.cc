@@ -40,8 +40,7 @@ const H5::DataType& native_type<std::uint32_t>() {
 
 void set_text(const H5::H5Object& object, const std::string& name, const std::string& value) {
   const H5::StrType type(H5::PredType::C_S1, H5T_VARIABLE);
-  const H5std_string content(value);
-  object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, content);
+  object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, H5std_string(value));
 }
 
 void set_number(const H5::H5Object& object, const std::string& name, double value) {
@@ -127,10 +126,15 @@ class FrameColumn {
 
 struct SymmetryColumns {
   SymmetryColumns(H5::H5File& file, hsize_t k, hsize_t n, hsize_t p, bool keep_correlation)
-      : power(file, "/symmetry/power", {k, n}, "1", "angular power Re C^(k,n)/P"),
+      : not_estimated(k * n, kNan),
+        power(file, "/symmetry/power", {k, n}, "1", "angular power Re C^(k,n)/P"),
         coefficient(file, "/symmetry/coefficient", {k, n}, "1", "mean of C(k, 2 pi j/n), j = 1 .. n-1"),
         radial_mean(file, "/symmetry/radial_mean", {k}, "counts", "azimuthal mean intensity <I>"),
         radial_variance(file, "/symmetry/radial_variance", {k}, "1", "normalised variance <I^2>/<I>^2 - 1"),
+        power_sigma(file, "/symmetry/power_sigma", {k, n}, "1",
+                    "one standard deviation of power; NaN: not estimated by this version"),
+        noise_floor(file, "/symmetry/noise_floor", {k}, "1",
+                    "white noise floor of power; NaN: not estimated by this version"),
         ring_power(file, "/symmetry/ring_power", {n}, "1", "angular power, mean over the ring"),
         status(file, "/symmetry/status", {}, "1", "result.Validity of the frame (1 = valid)") {
     if (keep_correlation) {
@@ -147,15 +151,20 @@ struct SymmetryColumns {
     put(radial_mean, symmetry.radial_mean());
     put(radial_variance, symmetry.radial_variance());
     put(ring_power, symmetry.ring_power());
+    power_sigma.add(not_estimated.data(), not_estimated.size());
+    noise_floor.add(not_estimated.data(), static_cast<std::size_t>(symmetry.radial_mean_size()));
     status.add(static_cast<std::uint32_t>(symmetry.validity()));
     if (correlation) put(*correlation, symmetry.correlation());
   }
   void flush() {
-    for (auto* column : {&power, &coefficient, &radial_mean, &radial_variance, &ring_power}) column->flush();
+    for (auto* column :
+         {&power, &coefficient, &radial_mean, &radial_variance, &power_sigma, &noise_floor, &ring_power})
+      column->flush();
     status.flush();
     if (correlation) correlation->flush();
   }
-  FrameColumn<double> power, coefficient, radial_mean, radial_variance, ring_power;
+  std::vector<double> not_estimated;
+  FrameColumn<double> power, coefficient, radial_mean, radial_variance, power_sigma, noise_floor, ring_power;
   FrameColumn<std::uint32_t> status;
   std::optional<FrameColumn<double>> correlation;
 };
@@ -251,7 +260,9 @@ struct ResultsFile::Layout {
   void add_to_map(const result::FrameResult& frame) {
     const int row = frame.scan_row();
     const int column = frame.scan_column();
-    if (row < 0 || column < 0 || row >= scan_rows || column >= scan_columns) return;
+    if (frame.series_id() != scan_series_id || row < 0 || column < 0 || row >= scan_rows ||
+        column >= scan_columns)
+      return;
     const auto n = static_cast<std::size_t>(frame.symmetry().ring_power_size());
     if (map.empty()) map.assign(static_cast<std::size_t>(scan_rows) * scan_columns * n, kNan);
     const std::size_t at = (static_cast<std::size_t>(row) * scan_columns + column) * n;
@@ -265,6 +276,8 @@ struct ResultsFile::Layout {
   std::optional<FrameColumns> frames;
   std::optional<SymmetryColumns> symmetry;
   double pixel_nm = kNan;
+  std::uint64_t series_id = 0;
+  std::uint64_t scan_series_id = 0;
   int scan_rows = 0;
   int scan_columns = 0;
   std::vector<double> map;
@@ -287,9 +300,14 @@ ResultsFile::~ResultsFile() {
   std::filesystem::remove(layout_->partial_path, ignored);
 }
 
-void ResultsFile::begin_series(const stream::SeriesStart& start) {
+void ResultsFile::begin_series(std::uint64_t series_id, const stream::SeriesStart& start) {
   const auto& optics = start.optics();
   layout_->pixel_nm = optics.has_pixel_size() && optics.pixel_unit() == "nm" ? optics.pixel_size() : kNan;
+  layout_->series_id = series_id;
+  layout_->ecm.Clear();
+  if (!start.has_scan()) return;
+  layout_->map.clear();
+  layout_->scan_series_id = series_id;
   layout_->scan_rows = static_cast<int>(start.scan().rows());
   layout_->scan_columns = static_cast<int>(start.scan().columns());
 }
@@ -301,7 +319,7 @@ void ResultsFile::add(const result::FrameResult& frame) {
       layout_->symmetry->add(frame.symmetry());
       layout_->add_to_map(frame);
     }
-    if (frame.has_ecm()) layout_->ecm = frame.ecm();
+    if (frame.has_ecm() && frame.series_id() == layout_->series_id) layout_->ecm = frame.ecm();
   } catch (const H5::Exception& error) {
     throw std::runtime_error(layout_->partial_path.string() + " cannot be written: " + error.getDetailMsg() +
                              "; is the disk full?");
@@ -324,7 +342,7 @@ void ResultsFile::finish(const result::Setup& setup) {
       if (!layout.map.empty()) {
         write<double>(layout.file, "/symmetry/map_power",
                       {static_cast<hsize_t>(layout.scan_rows), static_cast<hsize_t>(layout.scan_columns), n},
-                      layout.map.data(), "1", "ring power over the scan; NaN where no pattern arrived");
+                      layout.map.data(), "1", "ring power over the last scan; NaN where no pattern arrived");
       }
     }
     if (setup.lag_s_size() > 0) {

@@ -21,8 +21,9 @@ class ResultsFile {
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
 
-  /// Scale of drift and shape of the scan, where the series has them. Call before the frames of a series.
-  void begin_series(const stream::SeriesStart& start);
+  /// Scale of drift and shape of the scan, where the series has them. Call before the frames of a series. The
+  /// scan map is that of the last scan, the field g2 that of the last series.
+  void begin_series(std::uint64_t series_id, const stream::SeriesStart& start);
 
   void add(const result::FrameResult& frame);
 

@@ -28,6 +28,7 @@ class SharedState {
     double camera_sigma_s = std::numeric_limits<double>::quiet_NaN();
     double environment_offset_s = std::numeric_limits<double>::quiet_NaN();
     double environment_sigma_s = std::numeric_limits<double>::quiet_NaN();
+    std::uint64_t samples_implausible = 0;
   };
   struct View {
     result::DaemonState state = result::IDLE;

@@ -10,15 +10,15 @@ namespace glasswatch {
 namespace {
 
 constexpr std::size_t kHeadBytes = 4096;
-constexpr double kLargestUtcOffset_s = 86400;
+constexpr double kLargestUtcOffsetS = 86400;
 
 }  // namespace
 
 EnvironmentLog read_environment_log(const std::filesystem::path& path,
                                     const EnvironmentLogSettings& settings) {
-  if (!(std::abs(settings.log_utc_offset_s) <= kLargestUtcOffset_s)) {
+  if (!(std::abs(settings.log_utc_offset_s) <= kLargestUtcOffsetS)) {
     throw input_error(path, "setting log_utc_offset_s is ", settings.log_utc_offset_s, "; allowed: -",
-                      kLargestUtcOffset_s, " to ", kLargestUtcOffset_s);
+                      kLargestUtcOffsetS, " to ", kLargestUtcOffsetS);
   }
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {

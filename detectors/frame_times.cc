@@ -8,15 +8,15 @@
 namespace glasswatch {
 namespace {
 
-constexpr double kLongestTime_s = 1e6;
-constexpr double kInt64Range_s = 9.2e9;
+constexpr double kLongestTimeS = 1e6;
+constexpr double kInt64RangeS = 9.2e9;
 
 void check_range(const std::filesystem::path& path, const char* field, double value_s, bool zero_allowed) {
   const bool valid =
-      std::isfinite(value_s) && value_s <= kLongestTime_s && (zero_allowed ? value_s >= 0 : value_s > 0);
+      std::isfinite(value_s) && value_s <= kLongestTimeS && (zero_allowed ? value_s >= 0 : value_s > 0);
   if (!valid) {
     throw input_error(path, "setting ", field, " is ", value_s, "; allowed: ", zero_allowed ? "0" : "above 0",
-                      " to ", kLongestTime_s, " s; correct the acquisition settings");
+                      " to ", kLongestTimeS, " s; correct the acquisition settings");
   }
 }
 
@@ -60,10 +60,9 @@ void AssumedTimes::describe(stream::Timing& timing) const {
 void check_time_range(const std::filesystem::path& path, const AssumedTimes& times, std::uint64_t frames) {
   const double start_s = static_cast<double>(times.start_utc_ns) * 1e-9;
   const double length_s = static_cast<double>(frames) * times.period_s + times.exposure_s;
-  if (!(std::abs(start_s) < kInt64Range_s && length_s < kInt64Range_s &&
-        start_s + length_s < kInt64Range_s)) {
+  if (!(std::abs(start_s) < kInt64RangeS && length_s < kInt64RangeS && start_s + length_s < kInt64RangeS)) {
     throw input_error(path, "frame times run from ", start_s, " s to ", start_s + length_s,
-                      " s after 1970; allowed: within ", kInt64Range_s,
+                      " s after 1970; allowed: within ", kInt64RangeS,
                       "; correct start_utc and frame_period_s");
   }
 }

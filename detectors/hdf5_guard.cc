@@ -22,7 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uintmax_t kBytesPerMillisecond = 10'000;
-constexpr std::uintmax_t kBaseMemory_bytes = std::uintmax_t{256} << 20;
+constexpr std::uintmax_t kBaseMemoryBytes = std::uintmax_t{256} << 20;
 constexpr std::uintmax_t kMemoryPerFileByte = 16;
 constexpr char kResult = 'R';
 constexpr char kError = 'E';
@@ -71,7 +71,7 @@ void limit_memory([[maybe_unused]] std::uintmax_t more_bytes) {
   for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  limit_memory(kBaseMemory_bytes + kMemoryPerFileByte * file_bytes);
+  limit_memory(kBaseMemoryBytes + kMemoryPerFileByte * file_bytes);
   // The C library speaks to stderr when it finds its heap damaged; the user gets the parent's one line
   // instead.
   const int silence = ::open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<unsigned char, 8> kSignature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'};
 constexpr std::size_t kLongestText = 64 * 1024;
-constexpr std::uint64_t kLargestCommonChunk_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kLargestCommonChunkBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kLargestCompression = 1100;  // deflate reaches 1032
 constexpr std::size_t kMostElements = std::size_t{1} << 62;
 
@@ -156,7 +156,7 @@ void check_stored(const std::filesystem::path& path, const std::string& object, 
     std::uint64_t chunk_bytes = array.element_bytes;
     std::uint64_t expected = 1;
     for (std::size_t i = 0; i < array.dims.size(); ++i) {
-      const std::uint64_t largest = std::max(bytes, kLargestCommonChunk_bytes);
+      const std::uint64_t largest = std::max(bytes, kLargestCommonChunkBytes);
       if (array.chunk[i] == 0 || array.chunk[i] > largest / chunk_bytes) {
         throw input_error(path, "object ", object,
                           ": its chunks are larger than the array; the file is damaged");

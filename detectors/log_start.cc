@@ -9,8 +9,8 @@
 namespace glasswatch {
 namespace {
 
-constexpr double kFarthestTime_s = 1e8;
-constexpr double kMillisecondSigma_s = 0.001 / 3.4641016151377544;  // stamps cut to 1 ms: 1 ms / sqrt(12)
+constexpr double kFarthestTimeS = 1e8;
+constexpr double kMillisecondSigmaS = 0.001 / 3.4641016151377544;  // stamps cut to 1 ms: 1 ms / sqrt(12)
 
 }  // namespace
 
@@ -20,7 +20,7 @@ stream::EnvironmentStart recorded_log_start(const std::filesystem::path& path, s
   start.set_source_mode(stream::REPLAY);
   start.mutable_clock()->set_name("holder-pc");
   start.mutable_clock()->set_kind(stream::RECORDED_CLOCK);
-  start.mutable_clock()->set_sigma_s(kMillisecondSigma_s);
+  start.mutable_clock()->set_sigma_s(kMillisecondSigmaS);
   start.mutable_identity()->set_source(valid_utf8(path.filename().string()));
   return start;
 }
@@ -28,9 +28,9 @@ stream::EnvironmentStart recorded_log_start(const std::filesystem::path& path, s
 std::int64_t log_time_ns(const std::filesystem::path& path, std::size_t line, std::string_view field,
                          std::int64_t start_ns, std::optional<double> time, double factor_s) {
   const double seconds = time.value_or(NAN) * factor_s;
-  if (!(std::abs(seconds) <= kFarthestTime_s)) {
+  if (!(std::abs(seconds) <= kFarthestTimeS)) {
     throw input_error(path, "line ", line, ": field \"", field,
-                      "\" is absent or out of range; allowed: within ", kFarthestTime_s,
+                      "\" is absent or out of range; allowed: within ", kFarthestTimeS,
                       " s of the start; correct or remove the line");
   }
   return start_ns + std::llround(seconds * 1e9);

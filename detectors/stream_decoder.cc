@@ -17,6 +17,8 @@ void StreamDecoder::decode(MessageParts parts, std::int64_t received_utc_ns, std
   } else {
     rejection = wire::decode_header(parts[1], limits_, message_, detail_);
     const bool heartbeat = message_.body_case() == stream::StreamMessage::kHeartbeat;
+    if (rejection == wire::Rejection::kHeader || rejection == wire::Rejection::kLimit)
+      refused(message_, items);
     if (rejection == wire::Rejection::kNone && !heartbeat) {
       rejection = handle(message_, parts.subspan(2), received_utc_ns, items);
     }

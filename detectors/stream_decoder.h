@@ -80,13 +80,23 @@ class StreamDecoder {
   virtual std::string_view topic() const = 0;
 
   const StreamCounters& counters() const { return counters_; }
-  void count_overflow() { ++counters_.dropped_by_overflow; }
+
+  /// The receiver had no room for a frame or sample that decode() gave out.
+  void count_overflow() {
+    --counters_.accepted;
+    ++counters_.dropped_by_overflow;
+  }
+
   const std::string& last_rejection() const { return detail_; }
 
  protected:
   /// Handles a message whose header is sound. Returns why it is refused, or kNone.
   virtual wire::Rejection handle(const stream::StreamMessage& message, MessageParts payload,
                                  std::int64_t received_utc_ns, std::vector<StreamItem>& items) = 0;
+
+  /// A message whose header was refused. Its sequence number, where it can be trusted, must not count as lost
+  /// too.
+  virtual void refused(const stream::StreamMessage& message, std::vector<StreamItem>& items) = 0;
 
   /// Books a sequence number; appends a Gap where some are missing. False: the message must not be used.
   bool in_sequence(std::uint64_t series_id, std::uint64_t sequence, std::vector<StreamItem>& items,

@@ -46,7 +46,7 @@ control::MicroscopeReply MicroscopeControl::answer(const void* bytes, std::size_
     return reply.command_id() == command.command_id();
   });
   if (known != answered_.end()) return *known;
-  const auto reply = execute(command);
+  auto reply = execute(command);
   answered_.push_back(reply);
   if (answered_.size() > kRemembered) answered_.pop_front();
   std::cerr << (reply.accepted() ? "command: " : "command refused: ") << reply.detail()

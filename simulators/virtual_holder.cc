@@ -10,7 +10,7 @@ namespace glasswatch::simulation {
 namespace {
 
 constexpr std::uint64_t kSampleStream = 2;  // of the random numbers; the camera uses another
-constexpr double kLead_s = 1;               // the first exposure needs samples on both sides
+constexpr double kLeadS = 1;                // the first exposure needs samples on both sides
 
 }  // namespace
 
@@ -19,7 +19,7 @@ VirtualHolder::VirtualHolder(const scenario::Scenario& scenario, const Heater& h
       heater_(heater),
       run_(std::move(run)),
       series_id_(run_.new_series_id()),
-      next_utc_ns_(run_.start_utc_ns - to_ns(kLead_s)) {}
+      next_utc_ns_(run_.start_utc_ns - to_ns(kLeadS)) {}
 
 std::optional<std::int64_t> VirtualHolder::due_utc_ns() {
   if (next_ == Next::kNothing) return std::nullopt;

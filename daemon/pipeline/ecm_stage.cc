@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <span>
 
@@ -10,6 +11,8 @@
 namespace glasswatch {
 namespace {
 
+constexpr std::int64_t kLateSlots = 16;  // as FieldCorrelator takes late frames
+constexpr double kFarthestSlot = 1e15;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
@@ -21,6 +24,9 @@ void EcmStage::begin_series(const stream::SeriesStart& start) {
   start_ = start;
   refused_.clear();
   first_.reset();
+  doubtful_slot_.reset();
+  newest_slot_ = 0;
+  refused_frames_ = 0;
   period_s_ = 0;
   lags_.clear();
   const double period_s = start.timing().frame_period_s() > 0 ? start.timing().frame_period_s()
@@ -67,18 +73,46 @@ void EcmStage::build(double period_s) {
   correlator_.emplace(rows, columns, mask_.ignore, std::move(lags), normalization);
 }
 
-void EcmStage::process(const Frame& frame, result::Ecm& result) {
-  const bool usable = (frame.info.flags & kFlagTransferNotOk) == 0;
-  if (refused_.empty() && usable) {
-    if (!first_) first_ = frame.info;
-    const double since_first_s =
-        static_cast<double>(frame.info.exposure_start_utc_ns - first_->exposure_start_utc_ns) * 1e-9;
-    if (period_s_ == 0 && frame.info.sequence > first_->sequence && since_first_s > 0) {
-      build(since_first_s / static_cast<double>(frame.info.sequence - first_->sequence));
+void EcmStage::keep_first(const Frame& frame) {
+  first_ = frame.info;
+  const auto* bytes = static_cast<const std::byte*>(frame.view().pixels);
+  first_pixels_.assign(bytes, bytes + frame.view().byte_count());
+}
+
+// Puts the frame on the grid and into the sums; false when it is left out.
+bool EcmStage::add(const Frame& frame) {
+  if ((frame.info.flags & kFlagTransferNotOk) != 0) return false;
+  if (!first_) {
+    first_ = frame.info;
+    if (period_s_ == 0) {
+      keep_first(frame);
+      return true;  // it joins the sums with the second frame
     }
-    const auto slot = period_s_ > 0 ? std::llround(since_first_s / period_s_) : 0;
-    if (correlator_ && slot >= 0) correlator_->add(slot, frame.view());
   }
+  const double since_first_s = 1e-9 * (static_cast<double>(frame.info.exposure_start_utc_ns) -
+                                       static_cast<double>(first_->exposure_start_utc_ns));
+  if (period_s_ == 0 && frame.info.sequence > first_->sequence && since_first_s > 0) {
+    build(since_first_s / static_cast<double>(frame.info.sequence - first_->sequence));
+    if (correlator_)
+      correlator_->add(0, {first_pixels_.data(), first_->pixel_type, first_->rows, first_->columns});
+    first_pixels_.clear();
+  }
+  if (!correlator_) return false;
+  const auto slot = std::llround(std::clamp(since_first_s / period_s_, -kFarthestSlot, kFarthestSlot));
+  if (std::abs(slot - newest_slot_) > lags_.back() + kLateSlots) {
+    const bool confirmed = doubtful_slot_ && std::abs(slot - *doubtful_slot_) <= lags_.back() + kLateSlots;
+    doubtful_slot_ = slot;
+    if (!confirmed || slot < newest_slot_) return false;
+  }
+  doubtful_slot_.reset();
+  if (!correlator_->add(slot, frame.view())) return false;
+  newest_slot_ = std::max<std::int64_t>(newest_slot_, slot);
+  return true;
+}
+
+void EcmStage::process(const Frame& frame, result::Ecm& result) {
+  if (refused_.empty() && !add(frame)) ++refused_frames_;
+  result.set_frames_refused(refused_frames_);
   const int lags = static_cast<int>(lags_.size());
   result.mutable_g2()->Resize(lags, kNan);
   result.mutable_pairs()->Resize(lags, 0);

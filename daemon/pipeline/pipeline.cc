@@ -95,6 +95,7 @@ result::Setup Pipeline::setup() const {
 }
 
 void Pipeline::reset() {
+  if (symmetry_ && series_) symmetry_->begin_series(series_->start);  // free unless its start had failed
   if (ecm_ && series_) ecm_->begin_series(series_->start);
   rules_.reset();
   gap_before_ = false;

@@ -64,16 +64,20 @@ SymmetryStage::SymmetryStage(const config::Configuration& configuration, const M
 void SymmetryStage::begin_series(const stream::SeriesStart& start) {
   const int rows = static_cast<int>(start.camera().rows());
   const int columns = static_cast<int>(start.camera().columns());
-  incompatible_.clear();
+  incompatible_ = "the analysis of this series could not be set up";  // until it is
   if (!mask_.ignore.empty() && (mask_.rows != rows || mask_.columns != columns)) {
     incompatible_ = text::concatenate("calibration.mask_path is ", mask_.rows, " x ", mask_.columns,
                                       ", frames are ", rows, " x ", columns);
     return;
   }
-  if (polar_ != nullptr && rows == rows_ && columns == columns_) return;
-  polar_ = std::make_unique<analysis::PolarTransform>(geometry(configuration_), rows, columns, mask_.ignore);
-  rows_ = rows;
-  columns_ = columns;
+  if (polar_ == nullptr || rows != rows_ || columns != columns_) {
+    polar_.reset();  // its memory first
+    polar_ =
+        std::make_unique<analysis::PolarTransform>(geometry(configuration_), rows, columns, mask_.ignore);
+    rows_ = rows;
+    columns_ = columns;
+  }
+  incompatible_.clear();
 }
 
 void SymmetryStage::process(const FrameView& frame, result::Symmetry& result) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 namespace glasswatch {
@@ -9,6 +10,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSmallestClockSigmaS = 1e-6;  // no one-way measurement is better than that
+constexpr std::int64_t kLargestJumpNs = 3'600'000'000'000;
 constexpr std::size_t kIncoming = 65536;
 constexpr std::size_t kDriftSamples = 4096;  // minutes of a holder's samples; older ones serve no frame
 
@@ -79,6 +81,7 @@ void TemperatureStage::begin_environment(const stream::EnvironmentStart& start) 
       std::hypot(configuration_.temperature().sensor_sigma_c(), start.temperature_sigma_c());
   track_ = analysis::TemperatureTrack(track_settings(configuration_.temperature(), sensor_sigma_c));
   incoming_.clear();
+  newest_ns_ = doubtful_ns_ = 0;
   drift_.clear();
   started_ = true;
   ended_ = false;
@@ -86,16 +89,36 @@ void TemperatureStage::begin_environment(const stream::EnvironmentStart& start) 
 
 void TemperatureStage::add(const EnvironmentSampled& item) {
   const stream::EnvironmentSample& sample = item.sample;
-  environment_.observe(item.sent_utc_ns, item.received_utc_ns);
-  if (incoming_.size() == kIncoming) {  // an hour without a frame: nobody will ask for the oldest ones
-    track_.add(incoming_.front().time_ns, incoming_.front().temperature_c);
-    incoming_.pop_front();
+  if (!plausible(sample.time_utc_ns())) {
+    ++implausible_;
+    return;
   }
-  incoming_.push_back({sample.time_utc_ns(), sample.has_temperature_c() ? sample.temperature_c() : kNan});
-  if (!sample.has_drift_row_nm() || !sample.has_drift_column_nm()) return;
-  if (drift_.size() == kDriftSamples) drift_.pop_front();
-  drift_.push_back(
-      {sample.time_utc_ns(), sample.drift_row_nm(), sample.drift_column_nm(), sample.drift_correction()});
+  environment_.observe(item.sent_utc_ns, item.received_utc_ns);
+  if (incoming_.size() == kIncoming)
+    take_oldest();  // an hour without a frame: nobody will ask for the oldest ones
+  incoming_.push_back(
+      {sample.has_temperature_c() ? sample.temperature_c() : kNan,
+       sample.has_drift_row_nm() && sample.has_drift_column_nm(),
+       {sample.time_utc_ns(), sample.drift_row_nm(), sample.drift_column_nm(), sample.drift_correction()}});
+}
+
+// One broken stamp far in the future would push all good samples out of the track. A real jump comes twice.
+bool TemperatureStage::plausible(std::int64_t time_ns) {
+  const auto near = [&](std::int64_t other) { return std::abs(time_ns - other) <= kLargestJumpNs; };
+  const bool believed = newest_ns_ == 0 || near(newest_ns_) || (doubtful_ns_ != 0 && near(doubtful_ns_));
+  (believed ? newest_ns_ : doubtful_ns_) = time_ns;
+  if (believed) doubtful_ns_ = 0;
+  return believed;
+}
+
+void TemperatureStage::take_oldest() {
+  const Reading& reading = incoming_.front();
+  track_.add(reading.drift.time_ns, reading.temperature_c);
+  if (reading.has_drift) {
+    if (drift_.size() == kDriftSamples) drift_.pop_front();
+    drift_.push_back(reading.drift);
+  }
+  incoming_.pop_front();
 }
 
 void TemperatureStage::observe(const FrameInfo& frame) {
@@ -114,7 +137,7 @@ bool TemperatureStage::settled(const FrameInfo& frame) const {
   const std::int64_t end_ns = on_environment_clock(frame.exposure_end_utc_ns);
   // The newest sample is the last one unless the source reorders; then an older one settles it a little
   // later.
-  return track_.covers(end_ns) || (!incoming_.empty() && incoming_.back().time_ns >= end_ns);
+  return track_.covers(end_ns) || (!incoming_.empty() && incoming_.back().drift.time_ns >= end_ns);
 }
 
 bool TemperatureStage::clocks_known() const {
@@ -122,10 +145,7 @@ bool TemperatureStage::clocks_known() const {
 }
 
 void TemperatureStage::advance(std::int64_t end_ns) {
-  while (!incoming_.empty() && !track_.covers(end_ns)) {
-    track_.add(incoming_.front().time_ns, incoming_.front().temperature_c);
-    incoming_.pop_front();
-  }
+  while (!incoming_.empty() && !track_.covers(end_ns)) take_oldest();
 }
 
 void TemperatureStage::tag(const FrameInfo& frame, result::FrameResult& result) {

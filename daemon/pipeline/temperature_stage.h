@@ -35,6 +35,9 @@ class TemperatureStage {
   /// frame's temperature whether they came live, in a replay or from a file.
   void tag(const FrameInfo& frame, result::FrameResult& result);
 
+  /// Samples whose time jumped by more than an hour and was not confirmed by the next one.
+  std::uint64_t implausible_samples() const { return implausible_; }
+
   double camera_offset_s() const { return camera_.offset_s(); }
   double camera_sigma_s() const { return camera_.sigma_s(); }
   double environment_offset_s() const { return environment_.offset_s(); }
@@ -59,10 +62,6 @@ class TemperatureStage {
     analysis::ClockOffset measured_;
   };
 
-  struct Reading {
-    std::int64_t time_ns;
-    double temperature_c;
-  };
   struct DriftSample {
     std::int64_t time_ns;
     double row_nm;
@@ -80,7 +79,18 @@ class TemperatureStage {
   SourceClock camera_;
   SourceClock environment_;
   analysis::TemperatureTrack track_;
+  struct Reading {
+    double temperature_c;
+    bool has_drift;
+    DriftSample drift;  // its time is the reading's
+  };
+  bool plausible(std::int64_t time_ns);
+  void take_oldest();
+
   std::deque<Reading> incoming_;
+  std::int64_t newest_ns_ = 0;  // of the accepted samples; 0 = none yet
+  std::int64_t doubtful_ns_ = 0;
+  std::uint64_t implausible_ = 0;
   std::deque<DriftSample> drift_;
   bool started_ = false;
   bool ended_ = false;

@@ -180,7 +180,7 @@ int snapshot(const Options& options) {
   // The axes changed with the last series; frames of earlier configurations or series shapes do not fit
   // beside them.
   ResultsFile file(options.output, state.setup());
-  file.begin_series(state.series().start());
+  file.begin_series(state.series().series_id(), state.series().start());
   for (const result::FrameResult& frame : answer.frames) file.add(frame);
   file.finish(state.setup());
   if (options.json) {

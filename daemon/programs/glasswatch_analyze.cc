@@ -88,7 +88,7 @@ int analyze(const Options& options) {
   for (std::size_t series = 0; series < recordings.size(); ++series) {
     Recording& recording = *recordings[series];
     pipeline.begin_series({series + 1, recording.start()});
-    file.begin_series(recording.start());
+    file.begin_series(series + 1, recording.start());
     FramePool pool(1, frame_bytes(recording.start()));
     Frame frame = pool.acquire();
     for (std::uint64_t index = 0; index < recording.frame_count(); ++index, ++frames) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "daemon/daemon.h"
+#include "detectors/numpy/mask.h"
 #include "detectors/stream_decoder.h"
 #include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
       throw ConfigurationError(faults);
     }
     for (const std::string& line : unavailable_settings(configuration)) spdlog::warn("{}", line);
+    if (configuration.calibration().has_mask_path()) read_mask(configuration.calibration().mask_path());
     if (check) {
       std::printf("%s", effective_text(configuration).c_str());
       return kSuccess;

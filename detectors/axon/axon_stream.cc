@@ -37,6 +37,13 @@ class AxonStream : public StreamDecoder {
     }
   }
 
+  void refused(const stream::StreamMessage& message, std::vector<StreamItem>& items) override {
+    if (!message.has_environment() || !active_ || message.series_id() != series_id_) return;
+    wire::Rejection ignored = wire::Rejection::kNone;
+    bool late = false;
+    in_sequence(series_id_, message.sequence(), items, late, ignored);
+  }
+
  private:
   void begin(const stream::StreamMessage& message, std::vector<StreamItem>& items) {
     if (message.series_id() == series_id_) return;  // repeated for somebody who joined late
@@ -70,6 +77,7 @@ class AxonStream : public StreamDecoder {
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature of every stream kind
 std::unique_ptr<StreamDecoder> make_axon_stream(wire::SizeLimits limits, FrameSource /*frames*/) {
   return std::make_unique<AxonStream>(limits);
 }

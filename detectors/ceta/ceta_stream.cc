@@ -36,6 +36,17 @@ class CetaStream : public StreamDecoder {
     }
   }
 
+  void refused(const stream::StreamMessage& message, std::vector<StreamItem>& items) override {
+    if (!message.has_frame() || !active_ || message.series_id() != series_id_) return;
+    const std::string why = detail_;
+    wire::Rejection ignored = wire::Rejection::kNone;
+    bool late = false;
+    if (in_sequence(series_id_, message.sequence(), items, late, ignored)) {
+      items.emplace_back(Gap{series_id_, message.sequence(), 1, Gap::Cause::kRejected});
+    }
+    detail_ = why;
+  }
+
  private:
   void begin(const stream::StreamMessage& message, std::vector<StreamItem>& items) {
     if (message.series_id() == series_id_) return;  // repeated for somebody who joined late
@@ -82,7 +93,7 @@ class CetaStream : public StreamDecoder {
     }
     Frame frame = frames_(payload[0].size());
     if (!frame) {
-      count_overflow();
+      ++counters_.dropped_by_overflow;
       items.emplace_back(Gap{series_id_, message.sequence(), 1, Gap::Cause::kDroppedByOverflow});
       return wire::Rejection::kNone;
     }

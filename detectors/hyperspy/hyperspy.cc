@@ -19,7 +19,7 @@ using hyperspy::Calibration;
 const std::string kExperiments = "/Experiments";
 constexpr hsize_t kMostExperiments = 4096;
 // Scans are chunked across positions too, so one chunk serves many frames: the library keeps what fits here.
-constexpr std::size_t kChunkCache_bytes = std::size_t{512} << 20;
+constexpr std::size_t kChunkCacheBytes = std::size_t{512} << 20;
 
 class HyperspyRecording final : public Recording {
  public:
@@ -27,7 +27,7 @@ class HyperspyRecording final : public Recording {
       : path_(path), file_(hdf5::open_file(path)) {
     const std::size_t others = choose_experiment();
     object_ = experiment_ + "/data";
-    array_ = hdf5::open_array(path, file_, object_, kChunkCache_bytes);
+    array_ = hdf5::open_array(path, file_, object_, kChunkCacheBytes);
     const std::size_t rank = array_.dims.size();
     if (rank < 2 || rank > 4) {
       throw input_error(path, "object ", object_, ": ", rank,

@@ -15,8 +15,8 @@ namespace {
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 // A stamp cut to whole seconds lies in [t, t + 1): its mean is t + 1/2, its deviation that of a uniform
 // second.
-constexpr std::int64_t kHalfSecond_ns = kNsPerSecond / 2;
-constexpr std::int64_t kUniformSecond_ns = 288'675'135;  // 1 s / sqrt(12)
+constexpr std::int64_t kHalfSecondNs = kNsPerSecond / 2;
+constexpr std::int64_t kUniformSecondNs = 288'675'135;  // 1 s / sqrt(12)
 
 class TiaRecording final : public Recording {
  public:
@@ -43,8 +43,8 @@ class TiaRecording final : public Recording {
     if (tag_times_s_.empty()) {
       times_.fill(index, frame.info);
     } else {
-      set_exposure(frame.info, tag_times_s_[index] * kNsPerSecond + kHalfSecond_ns, times_.exposure_s,
-                   settings_.stamp_reference, kUniformSecond_ns);
+      set_exposure(frame.info, tag_times_s_[index] * kNsPerSecond + kHalfSecondNs, times_.exposure_s,
+                   settings_.stamp_reference, kUniformSecondNs);
     }
     const std::uint64_t rows = start_.camera().rows();
     const std::uint64_t row_bytes = frame_bytes_ / rows;
@@ -127,11 +127,11 @@ class TiaRecording final : public Recording {
       add_note(start_, "Elements without a time tag: times from the settings.");
       return;
     }
-    start_.mutable_clock()->set_sigma_s(static_cast<double>(kUniformSecond_ns) * 1e-9);
+    start_.mutable_clock()->set_sigma_s(static_cast<double>(kUniformSecondNs) * 1e-9);
     timing.set_times_assumed(false);
     FrameInfo first;
-    set_exposure(first, tag_times_s_.front() * kNsPerSecond + kHalfSecond_ns, times_.exposure_s,
-                 settings_.stamp_reference, kUniformSecond_ns);
+    set_exposure(first, tag_times_s_.front() * kNsPerSecond + kHalfSecondNs, times_.exposure_s,
+                 settings_.stamp_reference, kUniformSecondNs);
     timing.set_start_utc_ns(first.exposure_start_utc_ns);
     const auto span_s = static_cast<double>(tag_times_s_.back() - tag_times_s_.front());
     if (!settings_.frame_period_s && span_s > 0) {

@@ -7,8 +7,8 @@
 namespace glasswatch::velox {
 namespace {
 
-constexpr std::uint64_t kLargestBlock_bytes = std::uint64_t{256} << 20;
-constexpr std::uint64_t kContiguousBlock_bytes = std::uint64_t{32} << 20;
+constexpr std::uint64_t kLargestBlockBytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t kContiguousBlockBytes = std::uint64_t{32} << 20;
 
 // One element of each run of `depth`, starting at `source`.
 template <std::size_t kBytes>
@@ -24,7 +24,7 @@ LastAxisReader::LastAxisReader(hdf5::Array array) : array_(std::move(array)) {
   for (std::size_t i = 0; i + 1 < array_.dims.size(); ++i) slice_elements_ *= array_.dims[i];
   const bool chunked = !array_.chunk.empty();
   const std::uint64_t wanted = chunked ? array_.chunk.back() : count();
-  const std::uint64_t affordable = (chunked ? kLargestBlock_bytes : kContiguousBlock_bytes) / slice_bytes();
+  const std::uint64_t affordable = (chunked ? kLargestBlockBytes : kContiguousBlockBytes) / slice_bytes();
   depth_ = std::clamp<std::uint64_t>(std::min(wanted, affordable), 1, count());
 }
 

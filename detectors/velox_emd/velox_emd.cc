@@ -20,14 +20,14 @@ using velox::LastAxisReader;
 using velox::Metadata;
 
 const std::string kImages = "/Data/Image";
-constexpr std::size_t kChunkCache_bytes = std::size_t{1} << 20;  // whole chunks are read once and kept by us
-constexpr std::uint64_t kLongestMetadata_bytes = std::uint64_t{16} << 20;
+constexpr std::size_t kChunkCacheBytes = std::size_t{1} << 20;  // whole chunks are read once and kept by us
+constexpr std::uint64_t kLongestMetadataBytes = std::uint64_t{16} << 20;
 constexpr hsize_t kMostImages = 4096;
-constexpr std::int64_t kMicrosecondSigma_ns = 289;  // stamps cut to 1 us: 1 us / sqrt(12)
+constexpr std::int64_t kMicrosecondSigmaNs = 289;  // stamps cut to 1 us: 1 us / sqrt(12)
 
 LastAxisReader open_reader(const std::filesystem::path& path, const H5::H5File& file,
                            const std::string& object, std::size_t rank) {
-  hdf5::Array array = hdf5::open_array(path, file, object, kChunkCache_bytes);
+  hdf5::Array array = hdf5::open_array(path, file, object, kChunkCacheBytes);
   if (array.dims.size() != rank) {
     throw input_error(path, "object ", object, ": ", array.dims.size(), " dimensions; allowed: ", rank,
                       "; the file is damaged or not of Velox");
@@ -43,8 +43,8 @@ class MetadataColumns {
       : path_(path), object_(object) {
     if (!hdf5::translated(path, object, [&] { return file.nameExists(object); })) return;
     reader_ = open_reader(path, file, object, 2);
-    if (reader_.array().element_bytes != 1 || reader_.array().dims[0] > kLongestMetadata_bytes) {
-      throw input_error(path, "object ", object, ": allowed: bytes, at most ", kLongestMetadata_bytes,
+    if (reader_.array().element_bytes != 1 || reader_.array().dims[0] > kLongestMetadataBytes) {
+      throw input_error(path, "object ", object, ": allowed: bytes, at most ", kLongestMetadataBytes,
                         " a frame; the file is damaged");
     }
     column_.resize(reader_.slice_bytes());
@@ -131,7 +131,7 @@ class VeloxRecording final : public Recording {
     if (facts.transfer_ok == false) info.flags |= kFlagTransferNotOk;
     if (facts.stamp_utc_ns) {
       set_exposure(info, *facts.stamp_utc_ns, exposure_s(facts), settings_.stamp_reference,
-                   kMicrosecondSigma_ns);
+                   kMicrosecondSigmaNs);
     } else {
       times_.fill(index, info);
     }
@@ -207,7 +207,7 @@ class VeloxRecording final : public Recording {
     times_.exposure_s = exposure_s(described);
     FrameInfo first_info;
     set_exposure(first_info, *first->stamp_utc_ns, times_.exposure_s, settings_.stamp_reference,
-                 kMicrosecondSigma_ns);
+                 kMicrosecondSigmaNs);
     times_.start_utc_ns = first_info.exposure_start_utc_ns;
     if (missing > 0) {
       // Frames without a stamp are placed on the grid of those that have one.
@@ -218,7 +218,7 @@ class VeloxRecording final : public Recording {
     timing.set_times_assumed(missing > 0);
     timing.set_stamp_reference(settings_.stamp_reference);
     start_.mutable_clock()->set_name("camera-pc");
-    start_.mutable_clock()->set_sigma_s(static_cast<double>(kMicrosecondSigma_ns) * 1e-9);
+    start_.mutable_clock()->set_sigma_s(static_cast<double>(kMicrosecondSigmaNs) * 1e-9);
     if (missing > 0)
       add_note(start_, std::to_string(missing) + " frames have no time stamp; their times are assumed.");
     if (header_start_utc_ns_) {

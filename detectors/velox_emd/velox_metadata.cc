@@ -14,9 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kCetaPixel_um = 14;
-constexpr double kLongestExposure_s = 1e6;
-constexpr std::int64_t kLatestStamp_us = 9'000'000'000'000'000;
+constexpr double kCetaPixelUm = 14;
+constexpr double kLongestExposureS = 1e6;
+constexpr std::int64_t kLatestStampUs = 9'000'000'000'000'000;
 
 const json* find(const json& root, std::initializer_list<const char*> keys) {
   const json* node = &root;
@@ -123,9 +123,9 @@ bool Metadata::is_camera() const {
 FrameFacts Metadata::frame_facts() const {
   FrameFacts facts;
   const auto stamp_us = whole_number(custom("TimeStamp"));
-  if (stamp_us && *stamp_us > 0 && *stamp_us < kLatestStamp_us) facts.stamp_utc_ns = *stamp_us * 1000;
+  if (stamp_us && *stamp_us > 0 && *stamp_us < kLatestStampUs) facts.stamp_utc_ns = *stamp_us * 1000;
   const auto exposure_s = number(find(detector_entry_, {"ExposureTime"}));
-  if (exposure_s && *exposure_s >= 0 && *exposure_s <= kLongestExposure_s) facts.exposure_s = exposure_s;
+  if (exposure_s && *exposure_s >= 0 && *exposure_s <= kLongestExposureS) facts.exposure_s = exposure_s;
   const auto frame_id = whole_number(custom("FrameID"));
   if (frame_id && *frame_id >= 0) facts.frame_id = *frame_id;
   if (const json* transfer = custom("TransferOK")) {
@@ -139,7 +139,7 @@ FrameFacts Metadata::frame_facts() const {
 
 std::optional<std::int64_t> Metadata::start_utc_ns() const {
   const auto seconds = whole_number(find(root_, {"Acquisition", "AcquisitionStartDatetime", "DateTime"}));
-  if (!seconds || *seconds <= 0 || *seconds > kLatestStamp_us / 1'000'000) return std::nullopt;
+  if (!seconds || *seconds <= 0 || *seconds > kLatestStampUs / 1'000'000) return std::nullopt;
   return *seconds * 1'000'000'000;
 }
 
@@ -177,7 +177,7 @@ void Metadata::describe_camera(stream::SeriesStart& start) const {
     camera.set_combined_sub_frames(static_cast<std::uint32_t>(*sub_frames));
   if (const auto value = number(custom("SaturationPoint"))) camera.set_saturation_point_counts(*value);
   if (const auto value = number(custom("MaxPossiblePixelValue"))) camera.set_max_pixel_value_counts(*value);
-  if (detector_.find("Ceta") != std::string::npos) camera.set_sensor_pixel_um(kCetaPixel_um);
+  if (detector_.find("Ceta") != std::string::npos) camera.set_sensor_pixel_um(kCetaPixelUm);
   // A pixel value times the first factor gives camera counts, those times the second electrons.
   const auto counts_per_value = positive(custom("PixelValueToCameraCounts"));
   if (const auto electrons_per_count = positive(custom("CountsToElectrons"))) {

@@ -60,6 +60,7 @@ std::optional<ResultSubscriber::Received> ResultSubscriber::next(std::chrono::mi
       received.payload.assign(pixels, pixels + parts[2].size());
     }
     count_missed(received.message);
+    if (seen_before(received.message)) continue;
     return received;
   }
 }
@@ -70,6 +71,15 @@ void ResultSubscriber::count_missed(const result::ResultMessage& message) {
   }
   daemon_id_ = message.daemon_id();
   next_sequence_ = message.sequence() + 1;
+}
+
+bool ResultSubscriber::seen_before(const result::ResultMessage& message) {
+  if (!message.has_frame()) return false;
+  const result::FrameResult& frame = message.frame();
+  const bool last = frame.series_id() == last_series_id_ && frame.sequence() == last_frame_;
+  last_series_id_ = frame.series_id();
+  last_frame_ = frame.sequence();
+  return message.repeated() && last;
 }
 
 ControlClient::ControlClient(std::string endpoint, std::chrono::milliseconds timeout)

@@ -45,11 +45,14 @@ class ResultSubscriber {
 
  private:
   void count_missed(const result::ResultMessage& message);
+  bool seen_before(const result::ResultMessage& message);
 
   zmq::context_t context_;
   zmq::socket_t socket_;
   std::uint64_t daemon_id_ = 0;
   std::uint64_t next_sequence_ = 0;
+  std::uint64_t last_series_id_ = 0;
+  std::uint64_t last_frame_ = 0;
   std::uint64_t missed_ = 0;
   std::uint64_t undecodable_ = 0;
 };

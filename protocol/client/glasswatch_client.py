@@ -24,10 +24,23 @@ class ResultSubscriber:
             self._socket.setsockopt_string(zmq.SUBSCRIBE, topic)
         self._socket.connect(endpoint)
         self._expected = None
+        self._last_frame = None
         self.missed = 0
 
     def next(self, timeout_s=None):
-        """The next message, or None when none came in time."""
+        """The next message, or None when none came in time. A frame that is repeated because somebody else joined is
+        skipped when it has been seen."""
+        while True:
+            received = self._receive(timeout_s)
+            if received is None or not received[1].HasField("frame"):
+                return received
+            frame = (received[1].frame.series_id, received[1].frame.sequence)
+            seen = received[1].repeated and frame == self._last_frame
+            self._last_frame = frame
+            if not seen:
+                return received
+
+    def _receive(self, timeout_s):
         if not self._socket.poll(None if timeout_s is None else int(timeout_s * 1000)):
             return None
         parts = self._socket.recv_multipart()

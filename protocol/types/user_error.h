@@ -14,10 +14,12 @@ enum ExitCode : int {
   kFailed = 4,    // failed while running
 };
 
-/// An error whose message is for the user: per line what is wrong, where, what is allowed, what to do about it.
+/// An error whose message is for the user: per line what is wrong, where, what is allowed, what to do about
+/// it.
 class UserError : public std::runtime_error {
  public:
-  UserError(ExitCode exit_code, const std::string& message) : std::runtime_error(message), exit_code_(exit_code) {}
+  UserError(ExitCode exit_code, const std::string& message)
+      : std::runtime_error(message), exit_code_(exit_code) {}
   ExitCode exit_code() const { return exit_code_; }
 
  private:

@@ -56,8 +56,24 @@ Rejection check_series_start(const stream::SeriesStart& start, const SizeLimits&
   return check_geometry(camera.rows(), camera.columns(), camera.pixel_type(), limits, detail);
 }
 
+// Within a century and a half of 1970: differences of such times cannot overflow.
+constexpr std::int64_t kFarthestTimeNs = (std::int64_t{1} << 62) - 1;
+constexpr std::int64_t kLongestExposureNs = std::int64_t{86'400} * 1'000'000'000;
+
+bool is_time(std::int64_t time_ns) {
+  return time_ns >= -kFarthestTimeNs && time_ns <= kFarthestTimeNs;
+}
+
 Rejection check_frame_header(const stream::FrameHeader& frame, const SizeLimits& limits,
                              std::string& detail) {
+  if (!is_time(frame.exposure_start_utc_ns()) || !is_time(frame.exposure_end_utc_ns())) {
+    detail = "exposure_start_utc_ns or exposure_end_utc_ns is no time of this era";
+    return Rejection::kHeader;
+  }
+  if (frame.exposure_end_utc_ns() - frame.exposure_start_utc_ns() > kLongestExposureNs) {
+    detail = "the exposure is longer than a day";
+    return Rejection::kHeader;
+  }
   if (frame.exposure_end_utc_ns() < frame.exposure_start_utc_ns()) {
     detail = "exposure_end_utc_ns is before exposure_start_utc_ns";
     return Rejection::kHeader;
@@ -77,8 +93,10 @@ Rejection check_body(const stream::StreamMessage& message, const SizeLimits& lim
       return check_frame_header(message.frame(), limits, detail);
     case stream::StreamMessage::kEnvironmentStart:
       return check_clock(message.environment_start().clock(), detail);
-    case stream::StreamMessage::kEnvironment:  // values may be NaN: they are data, judged by the temperature
-                                               // stage
+    case stream::StreamMessage::kEnvironment:  // values may be NaN: the temperature stage judges them
+      if (is_time(message.environment().time_utc_ns())) return Rejection::kNone;
+      detail = "environment.time_utc_ns is no time of this era";
+      return Rejection::kHeader;
     case stream::StreamMessage::kSeriesEnd:
     case stream::StreamMessage::kHeartbeat:
       return Rejection::kNone;

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -172,6 +174,60 @@ TEST_F(DaemonTest, EveryFrameOfALiveSeriesIsEitherProcessedOrCounted) {
   });
   EXPECT_EQ(last.sources(0).lost(), 0u);
   EXPECT_EQ(last.sources(0).received(), kFrames + 2);
+}
+
+TEST_F(DaemonTest, ALongStallOfARecordedSourceLosesNothingAndBreaksNothing) {
+  // A configured holder that never speaks makes the first frame wait silence_s; meanwhile the publisher is
+  // held back long enough for a transport that answers heartbeats to give up.
+  start("environment { kind: \"axon\" endpoint: \"tcp://127.0.0.1:9\" silence_s: 5 }");
+  camera_.start(1, stream::RECORDED_CLOCK);
+  for (std::uint64_t i = 0; i < 400; ++i) camera_.frame(1, i);
+  camera_.end(1, 400);
+  const result::Status last = wait_status([](const result::Status& s) { return s.processed() == 400; });
+  EXPECT_EQ(last.temperature_invalid(), 400u);
+  EXPECT_EQ(last.sources(0).lost() + last.sources(0).dropped_by_overflow(), 0u);
+}
+
+TEST_F(DaemonTest, EveryJoiningClientLeavesTheHistoryWhole) {
+  start();
+  camera_.start(1, stream::RECORDED_CLOCK);
+  std::vector<std::unique_ptr<ResultSubscriber>> subscribers;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    camera_.frame(1, i);
+    if (i % 10 == 0) subscribers.push_back(std::make_unique<ResultSubscriber>(daemon_->results_endpoint()));
+  }
+  wait_status([](const result::Status& s) { return s.processed() == 200; });
+  const auto answer = ask([](control::Request& request) { request.mutable_snapshot(); });
+  ASSERT_EQ(answer.frames.size(), 200u);
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    EXPECT_EQ(answer.frames[i].sequence(), i);
+    EXPECT_EQ(answer.frames[i].symmetry().power_size(), 7 * 2);
+  }
+}
+
+TEST_F(DaemonTest, AClientSeesEachFrameOnceHoweverManyOthersJoin) {
+  start();
+  ResultSubscriber first(daemon_->results_endpoint());
+  while (!first.next(kPatience)->message.has_status()) {
+  }
+  camera_.start(1, stream::RECORDED_CLOCK);
+  std::vector<std::unique_ptr<ResultSubscriber>> others;
+  std::uint64_t expected = 0;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    camera_.frame(1, i);
+    others.push_back(std::make_unique<ResultSubscriber>(daemon_->results_endpoint()));
+    ASSERT_TRUE(others.back()->next(kPatience));
+  }
+  camera_.end(1, 20);
+  for (bool ended = false; !ended;) {
+    const auto received = first.next(kPatience);
+    ASSERT_TRUE(received);
+    if (received->message.has_frame()) {
+      EXPECT_EQ(received->message.frame().sequence(), expected++);
+    }
+    ended = received->message.has_series() && received->message.series().has_end();
+  }
+  EXPECT_EQ(expected, 20u);
 }
 
 TEST_F(DaemonTest, StopsInTheMiddleOfAStreamAndPublishesWhatItHad) {

@@ -109,6 +109,50 @@ TEST_F(PipelineOnRing, BadTransfersStayOutOfG2) {
   EXPECT_EQ(pipeline_.process(frame(2)).ecm().frames_used(), 2u);
 }
 
+TEST_F(PipelineOnRing, OneBrokenTimeStampCostsOneFrameOfG2) {
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Frame next = frame(i);
+    if (i == 4) {
+      next.info.exposure_start_utc_ns += 1'000'000 * kSecond;
+      next.info.exposure_end_utc_ns += 1'000'000 * kSecond;
+    }
+    pipeline_.process(next);
+  }
+  const result::FrameResult& last = pipeline_.process(frame(12));
+  EXPECT_EQ(last.ecm().frames_used(), 12u);
+  EXPECT_EQ(last.ecm().frames_refused(), 1u);
+  EXPECT_EQ(last.ecm().frames_missing(), 1u);
+}
+
+TEST_F(PipelineOnRing, APauseLongerThanTheLongestLagGoesOn) {
+  for (std::uint64_t i = 0; i < 5; ++i) pipeline_.process(frame(i));
+  for (std::uint64_t i = 105; i < 110; ++i) pipeline_.process(frame(i));
+  const result::FrameResult& last = pipeline_.process(frame(110));
+  EXPECT_EQ(last.ecm().frames_used(), 10u);  // the first frame after the pause might have had a broken stamp
+  EXPECT_EQ(last.ecm().frames_refused(), 1u);
+  EXPECT_EQ(last.ecm().pairs(0), 4u + 4u);  // no pair across the pause
+}
+
+TEST_F(PipelineOnRing, AFrameThatPrecedesTheFirstOneStillCounts) {
+  pipeline_.process(frame(1));
+  Frame late = frame(0);
+  late.info.flags |= kFlagLate;
+  pipeline_.process(late);
+  EXPECT_EQ(pipeline_.process(frame(2)).ecm().pairs(0), 2u);
+}
+
+TEST_F(PipelineOnRing, WithoutAPeriodTheFirstFrameCountsToo) {
+  SeriesStarted irregular = series();
+  irregular.start.mutable_timing()->clear_frame_period_s();
+  pipeline_.begin_series(irregular);
+  pipeline_.process(frame(0));
+  pipeline_.process(frame(1));
+  const result::FrameResult& last = pipeline_.process(frame(2));
+  EXPECT_EQ(last.ecm().frames_used(), 3u);
+  EXPECT_EQ(last.ecm().pairs(0), 2u);
+  EXPECT_EQ(last.ecm().pairs(1), 1u);
+}
+
 TEST_F(PipelineOnRing, AStaticPatternHasConstantG2) {
   double expected = 0, mean = 0;
   for (std::uint64_t i = 0; i < 6; ++i) {

@@ -155,6 +155,23 @@ TEST_F(Temperatures, SettledWhenCoveredOrEnded) {
   EXPECT_TRUE(stage_->settled(frame(5, 6)));
 }
 
+TEST_F(Temperatures, OneBrokenStampDoesNotCostTheTemperature) {
+  begin("", stream::RECORDED_CLOCK, stream::RECORDED_CLOCK);
+  ramp(1, 9);
+  sample(1e8, 20);
+  ramp(9.1, 20);
+  EXPECT_EQ(validity(frame(10.2, 11.0)), result::VALID);
+  EXPECT_EQ(stage_->implausible_samples(), 1u);
+}
+
+TEST_F(Temperatures, AJumpOfTheHoldersClockIsBelievedAtTheSecondSample) {
+  begin("", stream::RECORDED_CLOCK, stream::RECORDED_CLOCK);
+  ramp(1, 9);
+  for (int i = 0; i < 200; ++i) sample(100'000 + 0.1 * i, 100 + 0.2 * i);
+  EXPECT_EQ(validity(frame(100'010, 100'011)), result::VALID);
+  EXPECT_EQ(stage_->implausible_samples(), 1u);
+}
+
 TEST_F(Temperatures, DriftIsTheLastVectorKnown) {
   begin("", stream::RECORDED_CLOCK, stream::RECORDED_CLOCK);
   for (int i = 0; i < 30; ++i) {

@@ -172,6 +172,21 @@ TEST_F(CameraStream, FaultsAreCountedUnderTheirNames) {
   EXPECT_FALSE(decoder_->last_rejection().empty());
 }
 
+TEST_F(CameraStream, AFrameOverTheLimitsIsRefusedAndNotAlsoLost) {
+  feed(start());
+  feed_frames({0});
+  stream::StreamMessage huge = frame(1);
+  huge.mutable_frame()->set_rows(100'000);
+  huge.mutable_frame()->set_columns(100'000);
+  const auto items = feed(huge, "abcdef");
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(std::get<Gap>(items[0]).cause, Gap::Cause::kRejected);
+  EXPECT_EQ(rejected(wire::Rejection::kLimit), 1u);
+  EXPECT_THAT(feed_frames({2}), ::testing::ElementsAre(2));
+  EXPECT_EQ(decoder_->counters().lost, 0u);
+  EXPECT_NE(decoder_->last_rejection().find("limits"), std::string::npos);
+}
+
 TEST_F(CameraStream, AFullPoolIsAnOverflowAndAGap) {
   feed(start());
   std::vector<StreamItem> held;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 
 namespace glasswatch::wire {
@@ -95,6 +96,15 @@ TEST(Wire, RejectsByItsName) {
   EXPECT_EQ(decode(message), Rejection::kHeader);
   message = frame_message();
   message.mutable_frame()->set_pixel_type(static_cast<stream::PixelType>(40));
+  EXPECT_EQ(decode(message), Rejection::kHeader);
+  message = frame_message();
+  message.mutable_frame()->set_exposure_start_utc_ns(std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(decode(message), Rejection::kHeader);
+  message = frame_message();
+  message.mutable_frame()->set_exposure_end_utc_ns(std::int64_t{2} * 86'400 * 1'000'000'000);
+  EXPECT_EQ(decode(message), Rejection::kHeader);
+  message = start_message();
+  message.mutable_environment()->set_time_utc_ns(std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(decode(message), Rejection::kHeader);
   message = start_message();
   message.mutable_series_start()->clear_clock();

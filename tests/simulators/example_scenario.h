@@ -11,6 +11,6 @@ namespace glasswatch::simulation {
 /// after: 60 s.
 scenario::Scenario example_scenario();
 
-constexpr std::int64_t kExampleStart_ns = 1'767'254'400'000'000'000;  // 2026-01-01T08:00:00Z
+constexpr std::int64_t kExampleStartNs = 1'767'254'400'000'000'000;  // 2026-01-01T08:00:00Z
 
 }  // namespace glasswatch::simulation

@@ -73,7 +73,7 @@ std::array<Received, 2> play(double speed, std::uint64_t frames, Publisher::Cloc
   Publisher* const publishers[] = {&rig.camera, &rig.environment};
   EXPECT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
   RunSettings run;
-  run.start_utc_ns = kExampleStart_ns;
+  run.start_utc_ns = kExampleStartNs;
   run.new_series_id = [next = std::uint64_t{100}]() mutable { return next++; };
   VirtualMicroscope microscope(example_scenario(), run, {.frames = frames});
   Player player({&microscope.camera(), &rig.camera, nullptr},
@@ -109,7 +109,7 @@ TEST(Player, ObeysABurstCommandFromTheControlSocket) {
       std::async(std::launch::async, [&] { return receive(rig.context, rig.camera.endpoint(), "camera"); });
   Publisher* const publishers[] = {&rig.camera};
   ASSERT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
-  VirtualMicroscope microscope(example_scenario(), {.start_utc_ns = kExampleStart_ns}, {});
+  VirtualMicroscope microscope(example_scenario(), {.start_utc_ns = kExampleStartNs}, {});
   Player player({&microscope.camera(), &rig.camera, nullptr},
                 {&microscope.holder(), &rig.environment, nullptr}, {.speed = 60});
   player.obey(rig.control, [&](const control::MicroscopeCommand& command, std::int64_t now_utc_ns) {

@@ -13,7 +13,7 @@ namespace {
 
 RunSettings counted_ids() {
   RunSettings run;
-  run.start_utc_ns = kExampleStart_ns;
+  run.start_utc_ns = kExampleStartNs;
   run.new_series_id = [next = std::uint64_t{100}]() mutable { return next++; };
   return run;
 }
@@ -33,7 +33,7 @@ control::MicroscopeCommand burst_command(std::uint32_t frames, double period_s) 
 }
 
 std::int64_t at(double seconds) {
-  return kExampleStart_ns + to_ns(seconds);
+  return kExampleStartNs + to_ns(seconds);
 }
 
 // Takes camera messages that are due up to `seconds`.

@@ -4,6 +4,7 @@ import random
 import shutil
 import unittest
 
+import h5py
 import numpy as np
 
 from processes import SHARED, SOURCE, SystemTest, main, run
@@ -46,6 +47,37 @@ class CommandLine(SystemTest):
                 again = self.check(done.stdout)  # what is printed as effective is a configuration itself
                 self.assertEqual((again.returncode, again.stdout), (0, done.stdout))
 
+    def test_example_scenarios_run(self):
+        examples = sorted((SOURCE / "config/scenarios").glob("*.textproto"))
+        self.assertTrue(examples)
+        for example in examples:
+            with self.subTest(example.name):
+                done = run("glasswatch-simulate", example, "--frames", 2, "--speed", "max", "--camera-endpoint",
+                           self.addresses.camera, "--environment-endpoint", self.addresses.environment,
+                           "--control-endpoint", self.addresses.microscope)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("sent 2 frames", done.stdout)
+
+    def test_scans_and_stacks_in_one_run(self):
+        """The map is that of the last scan, whatever comes before and after it."""
+        generator = np.random.default_rng(3)
+        shapes = {"scan": (2, 3, 32, 32), "larger": (4, 4, 32, 32), "stack": (5, 32, 32)}
+        for name, shape in shapes.items():
+            np.save(self.folder / f"{name}.npy", generator.integers(50, 60, shape).astype(np.uint16))
+        output = self.folder / "o.h5"
+        for inputs, shape in ((("larger", "scan", "stack"), (2, 3)), (("scan", "larger"), (4, 4))):
+            done = run("glasswatch-analyze", "--config", self.write("a.textproto", ANALYSIS), "--output", output,
+                       *(self.folder / f"{name}.npy" for name in inputs))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with h5py.File(output) as file:
+                self.assertEqual(file["symmetry/map_power"].shape[:2], shape)
+                first = 16 if inputs[0] == "larger" else 6
+                count = shape[0] * shape[1]
+                expected = file["symmetry/ring_power"][first:first + count].reshape(*shape, -1)
+                np.testing.assert_array_equal(file["symmetry/map_power"][()], expected)
+                for name in ("power_sigma", "noise_floor"):  # named by the format, not estimated yet, never zero
+                    self.assertTrue(np.isnan(file["symmetry"][name][()]).all())
+
     def test_configuration_errors_name_field_value_range_and_place(self):
         camera = 'camera { kind: "ceta" endpoint: "tcp://127.0.0.1:1" }\n'
         cases = [
@@ -62,6 +94,10 @@ class CommandLine(SystemTest):
             with self.subTest(text):
                 self.assert_error(self.check(text), 2, *words)
         self.assert_error(run("glasswatchd", "--config", "/nowhere/x.textproto"), 2, "/nowhere/x.textproto")
+        mask = self.check(camera + 'calibration { center_row_px: 1 center_col_px: 1 mask_path: "none.npy" }')
+        self.assert_error(mask, 3, "none.npy")
+        bad = self.write("bad.textproto", self.addresses.configuration().replace(self.addresses.camera, "nonsense"))
+        self.assert_error(run("glasswatchd", "--config", bad), 2, "camera.endpoint", "nonsense")
         # Every fault is told, not only the first.
         both = self.check(camera + "temperature { max_gap_s: -1 wait_s: -2 }")
         self.assertEqual(len(both.stderr.splitlines()), 2)

@@ -66,6 +66,7 @@ class Faults(SystemTest):
             ("LOSE", {"lost": 2}, (7, 19)),
             ("DUPLICATE", {"duplicate": 2}, ()),
             ("SWAP_WITH_NEXT", {"late": 2}, ()),
+            ("SWAP_WITH_NEXT sequence: 0", {"late": 3}, ()),
             ("OVERSIZE", {"size": 2}, (7, 19)),
             ("WRONG_HEADER", {"header": 2}, (7, 19)),
             # Nothing can be read from garbage, its sequence number least of all: the frame is also missing.
@@ -86,6 +87,7 @@ class Faults(SystemTest):
                 else:
                     # The same frames in another order: the same raw sums up to the order of additions.
                     np.testing.assert_allclose(g2, clean_g2, rtol=1e-12)
+                    self.assertEqual(int(last["frames_used"]), FRAMES)
                 for sequence in missing:
                     self.assertTrue(frames[sequence + 1]["flags"] & 1, "the gap is flagged at the next frame")
 

@@ -131,11 +131,8 @@ class Monitor(Process):
         return [message[kind] for message in map(json.loads, lines) if kind in message]
 
     def frames(self):
-        """Frame results in the order of arrival, each series and sequence once (a late joiner's greeting repeats)."""
-        unique = {}
-        for frame in self.messages("frame"):
-            unique[(frame["series_id"], int(frame["sequence"]), frame["flags"])] = frame
-        return list(unique.values())
+        """Frame results in the order of arrival."""
+        return self.messages("frame")
 
     def wait_message(self, kind, condition=lambda _: True, what="message"):
         line = self.wait_line(lambda text: kind in (message := json.loads(text)) and condition(message[kind]), what)
