@@ -1,6 +1,5 @@
 // Eq. (1) written out. It shares no code with the fast version.
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <numbers>
 
@@ -24,6 +23,7 @@ RowStatistics angular_correlation_reference(std::span<const double> row, std::sp
   for (double& c : correlation) c = kNaN;
   for (double& p : power) p = kNaN;
   for (double& c : coefficient) c = kNaN;
+  if (bins == 0) return {RowStatus::kNoValidPixels, kNaN, kNaN};
 
   double sum = 0, valid_bins = 0;
   for (const double value : row) {
@@ -71,11 +71,10 @@ RowStatistics angular_correlation_reference(std::span<const double> row, std::sp
 
     double c_sum = 0;
     for (std::size_t q = 1; q < n; ++q) {
-      // The shift 2 pi q/n in bins: P q = below n + beyond, the fraction beyond/n of a bin further.
-      const auto [below, beyond] = std::lldiv(static_cast<long long>(bins * q), static_cast<long long>(n));
-      const double above_weight = static_cast<double>(beyond) / static_cast<double>(n);
-      c_sum += (1 - above_weight) * correlation[static_cast<std::size_t>(below)];
-      if (above_weight > 0) c_sum += above_weight * correlation[(static_cast<std::size_t>(below) + 1) % bins];
+      const std::size_t below = bins * q / n;
+      const double above_weight = static_cast<double>(bins * q % n) / static_cast<double>(n);
+      c_sum += (1 - above_weight) * correlation[below];
+      if (above_weight > 0) c_sum += above_weight * correlation[(below + 1) % bins];
     }
     coefficient[i] = n > 1 ? c_sum / static_cast<double>(n - 1) : kNaN;
   }
