@@ -3,10 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <limits>
-#include <random>
 #include <utility>
 
+#include "protocol/client/utc_now.h"
 #include "protocol/configuration/text.h"
+#include "protocol/wire/random_id.h"
 #include "protocol/wire/wire.h"
 
 namespace glasswatch {
@@ -21,12 +22,6 @@ std::chrono::steady_clock::duration to_duration(double seconds) {
       std::chrono::duration<double>(seconds));
 }
 
-// Ids of commands must not repeat after a restart: a microscope answers a known id without acting.
-std::uint64_t random_id() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
-
 }  // namespace
 
 Engine::Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
@@ -38,7 +33,8 @@ Engine::Engine(config::Configuration configuration, MaskImage mask, Doorbell& do
       microscope_(microscope),
       outbox_(outbox),
       state_(state),
-      next_command_id_(random_id()) {}
+      next_command_id_(wire::random_id())  // a microscope answers an id that it knows without acting
+{}
 
 Engine::~Engine() {
   request_stop();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "protocol/client/utc_now.h"
 #include "protocol/client/wait_readable.h"
 #include "protocol/types/user_error.h"
 
@@ -18,11 +19,6 @@ constexpr std::size_t kMaxHeld = 256;
 constexpr std::size_t kBurst = 64;  // messages between two looks at the stop flag
 
 }  // namespace
-
-std::int64_t utc_now_ns() {
-  using namespace std::chrono;
-  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& source,
                wire::SizeLimits limits, Doorbell& consumer, Fail fail)

@@ -19,9 +19,6 @@
 
 namespace glasswatch {
 
-/// Wall clock in UTC nanoseconds.
-std::int64_t utc_now_ns();
-
 /// Subscribes to one source and feeds its items to a queue until stopped. The connection is re-established by
 /// ZeroMQ for as long as the thread lives.
 ///

@@ -1,10 +1,10 @@
 #include "daemon/publisher.h"
 
-#include <random>
 #include <stdexcept>
 
-#include "daemon/ingest.h"
 #include "protocol/client/client.h"
+#include "protocol/client/utc_now.h"
+#include "protocol/wire/random_id.h"
 #include "protocol/wire/wire.h"
 
 namespace glasswatch {
@@ -29,7 +29,7 @@ Publisher::Publisher(boost::asio::io_context& io, zmq::context_t& context,
     : configuration_(configuration),
       socket_(io, context, zmq::socket_type::xpub),
       dashboard_(dashboard),
-      daemon_id_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {
+      daemon_id_(wire::random_id()) {
   zmq::socket_t& socket = socket_.socket();
   socket.set(zmq::sockopt::sndhwm, kSubscriberQueue);
   socket.set(zmq::sockopt::linger, 500);

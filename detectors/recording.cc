@@ -1,17 +1,14 @@
 #include "detectors/recording.h"
 
-#include <array>
-#include <fstream>
 #include <utility>
 
+#include "detectors/file_head.h"
 #include "detectors/frame_times.h"
 #include "detectors/input_error.h"
 #include "protocol/wire/wire.h"
 
 namespace glasswatch {
 namespace {
-
-constexpr std::size_t kHeadBytes = 4096;
 
 class RepeatedRecording final : public Recording {
  public:
@@ -88,20 +85,10 @@ std::size_t frame_bytes(const stream::SeriesStart& start) {
 
 std::unique_ptr<Recording> open_recording(const std::filesystem::path& path,
                                           const RecordingSettings& settings) {
-  std::error_code error;
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
-    throw input_error(path, "is a folder or device; give a file");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw input_error(path, "cannot be opened; check that the file exists and may be read");
-  std::array<char, kHeadBytes> head;
-  file.read(head.data(), head.size());
-  const auto length = static_cast<std::size_t>(file.gcount());
-  if (length == 0) throw input_error(path, "is empty; record or copy it again");
+  const std::string head = read_head(path, "record or copy it again");
   std::string known;
   for (const RecordingFormat& format : recording_formats()) {
-    if (format.matches(path, std::as_bytes(std::span(head.data(), length))))
-      return format.open(path, settings);
+    if (format.matches(path, std::as_bytes(std::span(head)))) return format.open(path, settings);
     known += (known.empty() ? "" : ", ") + std::string(format.name);
   }
   throw input_error(path, "is of no known format; known: ", known);

@@ -1,7 +1,5 @@
 #include "simulators/feed.h"
 
-#include <random>
-
 namespace glasswatch::simulation {
 
 Turn next_turn(std::optional<std::int64_t> camera_due, std::optional<std::int64_t> environment_due,
@@ -9,12 +7,6 @@ Turn next_turn(std::optional<std::int64_t> camera_due, std::optional<std::int64_
   if (!camera_due) return environment_due ? Turn::kEnvironment : Turn::kNone;
   if (!environment_due || environment_reached_utc_ns >= *camera_due) return Turn::kCamera;
   return Turn::kEnvironment;
-}
-
-std::uint64_t random_series_id() {
-  std::random_device device;
-  const std::uint64_t id = (std::uint64_t{device()} << 32) | device();
-  return id == 0 ? 1 : id;
 }
 
 }  // namespace glasswatch::simulation

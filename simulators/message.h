@@ -23,7 +23,4 @@ inline std::int64_t to_ns(double seconds) {
   return static_cast<std::int64_t>(std::llround(seconds * 1e9));
 }
 
-/// A new random series id, never 0.
-std::uint64_t random_series_id();
-
 }  // namespace glasswatch::simulation

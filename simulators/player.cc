@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "protocol/client/utc_now.h"
 #include "simulators/interrupt.h"
 
 namespace glasswatch::simulation {
@@ -17,12 +18,6 @@ constexpr milliseconds kRetry{1};             // XPUB cannot be polled for room 
 constexpr std::chrono::seconds kPatience{2};  // after an interrupt
 constexpr std::chrono::seconds kWarnAfter{10};
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
-
-std::int64_t wall_clock_utc_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -71,7 +66,7 @@ bool Player::step() {
   if (Clock::now() < deadline) {
     for (Stream* idle : {&camera_, &environment_}) {
       if (idle->publisher == nullptr) continue;
-      idle->publisher->heartbeat_if_idle(settings_.live_clock ? wall_clock_utc_ns() : present_utc_ns_);
+      idle->publisher->heartbeat_if_idle(settings_.live_clock ? utc_now_ns() : present_utc_ns_);
     }
     wait_until(deadline);
     return true;
@@ -104,7 +99,7 @@ void Player::take(Stream& stream, std::int64_t due_utc_ns) {
 
 bool Player::send_pending() {
   Pending& next = pending_.front();
-  if (settings_.live_clock) next.message.header.set_sent_utc_ns(wall_clock_utc_ns());
+  if (settings_.live_clock) next.message.header.set_sent_utc_ns(utc_now_ns());
   if (next.stream->publisher->try_send(next.message)) {
     frames_sent_ += next.message.header.has_frame() ? 1 : 0;
     samples_sent_ += next.message.header.has_environment() ? 1 : 0;

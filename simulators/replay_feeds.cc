@@ -62,7 +62,7 @@ void ReplayCamera::finish(stream::SeriesEnd::Reason reason, const std::string& n
 }
 
 Message ReplayCamera::take_start() {
-  series_id_ = random_series_id();
+  series_id_ = wire::random_id();
   first_sequence_ = frame_.info.sequence;
   played_ = 0;
   last_due_utc_ns_ = frame_.info.exposure_start_utc_ns;

@@ -8,6 +8,7 @@
 
 #include "detectors/environment_log.h"
 #include "detectors/recording.h"
+#include "protocol/wire/random_id.h"
 #include "simulators/feed.h"
 
 namespace glasswatch::simulation {
@@ -65,7 +66,7 @@ class ReplayHolder : public Feed {
 
  private:
   EnvironmentLog log_;
-  std::uint64_t series_id_ = random_series_id();
+  std::uint64_t series_id_ = wire::random_id();
   std::size_t next_ = 0;
   bool started_ = false;
   bool ended_ = false;

@@ -1,10 +1,10 @@
 // glasswatch-simulate: the virtual microscope.
 #include <array>
-#include <chrono>
 #include <iostream>
 #include <optional>
 
 #include "protocol/client/program.h"
+#include "protocol/client/utc_now.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/wire/wire.h"
 #include "simulators/interrupt.h"
@@ -83,10 +83,7 @@ void simulate(const Options& options) {
   RunSettings run;
   run.clock = options.live_clock ? stream::LIVE_CLOCK : stream::RECORDED_CLOCK;
   run.start_utc_ns = *parse_utc(scenario.start_utc());
-  if (options.live_clock) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    run.start_utc_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
-  }
+  if (options.live_clock) run.start_utc_ns = utc_now_ns();
   VirtualMicroscope microscope(scenario, run, options.length);
   FaultInjector camera_faults(scenario, scenario::Fault::CAMERA);
   FaultInjector environment_faults(scenario, scenario::Fault::ENVIRONMENT);

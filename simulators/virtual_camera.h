@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/schema/scenario.pb.h"
+#include "protocol/wire/random_id.h"
 #include "simulators/feed.h"
 #include "simulators/heater.h"
 #include "simulators/ring_pattern.h"
@@ -18,7 +19,7 @@ struct RunSettings {
   std::int64_t start_utc_ns = 0;
   std::int64_t end_utc_ns = 0;  // no exposure ends after it
   stream::ClockKind clock = stream::RECORDED_CLOCK;
-  std::function<std::uint64_t()> new_series_id = random_series_id;
+  std::function<std::uint64_t()> new_series_id = wire::random_id;
 };
 
 /// The planted truth of one frame.
