@@ -227,8 +227,6 @@ std::ostream& operator<<(std::ostream& out, const Differences& d) {
 
 TEST_P(ReferenceVectors, FromTheImage) {
   const Case& c = *data_;
-  if (c.json.at("azimuth_range_deg").is_null())
-    GTEST_SKIP() << "their azimuth does not span 360 degrees here";
   const bool low_dose = std::string(GetParam()) == "10_lowdose";
   const double edge_row = c.geometry.center_row_px + 0.5;
   const bool cut = std::abs(edge_row - std::round(edge_row)) > 1e-9 || c.geometry.ellipse_ratio != 1;
@@ -237,6 +235,11 @@ TEST_P(ReferenceVectors, FromTheImage) {
 
   const Differences d = compare_images(c, c.our_polar(), c.their_polar(), ring, width, cut);
   std::cout << GetParam() << ": from the image, " << d << '\n';
+  if (c.json.at("azimuth_range_deg").is_null()) {
+    // Their bins span 359.6 degrees here: intensities and C cannot agree bin for bin, the power does.
+    EXPECT_LE(d.power, 3e-5);
+    return;
+  }
   EXPECT_LE(d.image_rms, low_dose ? 0.05 : 0.01);
   EXPECT_LE(d.worst_ring_row_rms, low_dose ? 0.05 : 0.01);
   EXPECT_LE(d.worst_row_rms, low_dose ? 0.1 : 0.017) << "see TheirWeightsAreNotQuiteAreas";
