@@ -2,10 +2,11 @@
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
 
+#include <csignal>
 #include <utility>
 
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <opencv2/core/utility.hpp>
 #include <optional>
@@ -24,6 +25,16 @@ namespace glasswatch {
 namespace {
 
 constexpr std::size_t kOutboxMessages = 1024;
+
+// SIGINT and SIGTERM as something to read. They must be blocked in every thread (glasswatchd does that first
+// thing): a handler could interrupt any ZeroMQ call, which then fails.
+int ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
 
 wire::SizeLimits size_limits(const config::Limits& limits) {
   return {limits.max_rows(), limits.max_columns(), std::size_t{limits.max_frame_mib()} << 20};
@@ -71,9 +82,10 @@ struct Daemon::Parts {
     microscope.start();
     camera.start();
     if (environment) environment->start();
-    signals.async_wait([this](boost::system::error_code error, int) {
-      if (!error) io.stop();
-    });
+    signals.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](boost::system::error_code error) {
+                         if (!error) io.stop();
+                       });
     watch_outbox();
     publisher.start();
     control.start();
@@ -182,7 +194,7 @@ struct Daemon::Parts {
   const std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
   zmq::context_t context;
   boost::asio::io_context io;
-  boost::asio::signal_set signals{io, SIGINT, SIGTERM};
+  boost::asio::posix::stream_descriptor signals{io, ending_signals()};
   boost::asio::steady_timer timer{io};
   SharedState state;
   Doorbell doorbell;

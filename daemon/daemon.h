@@ -18,7 +18,8 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  /// Runs until stop() or SIGINT/SIGTERM: then stops intake, analyses what is queued, publishes it, closes.
+  /// Runs until stop(), or SIGINT or SIGTERM where the caller has blocked them in all threads: then stops
+  /// intake, analyses what is queued, publishes it, closes.
   void run();
 
   /// Any thread, or a signal handler of the event loop.

@@ -1,32 +1,46 @@
 #include "simulators/interrupt.h"
 
-#include <array>
 #include <csignal>
+#include <ctime>
 
 namespace glasswatch::simulation {
 namespace {
 
-volatile std::sig_atomic_t signalled = 0;
-constexpr std::array kSignals = {SIGINT, SIGTERM};
+bool seen = false;
 
-void set_handlers(void (*handler)(int)) {
-  struct sigaction action = {};
-  action.sa_handler = handler;  // no SA_RESTART: a wait returns early
-  for (const int signal : kSignals) sigaction(signal, &action, nullptr);
+sigset_t ending_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
 }
 
 }  // namespace
 
+// The signals stay blocked and are looked for: a handler could interrupt any ZeroMQ call, which then fails.
 void catch_interrupts() {
-  set_handlers([](int) { signalled = 1; });
-}
-
-void release_interrupts() {
-  set_handlers(SIG_DFL);
+  const sigset_t signals = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 bool interrupted() {
-  return signalled != 0;
+  if (seen) return true;
+  sigset_t pending;
+  sigpending(&pending);
+  seen = sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+  return seen;
+}
+
+void release_interrupts() {
+  interrupted();
+  const sigset_t signals = ending_signals();
+  const timespec at_once{};
+  while (sigtimedwait(&signals, nullptr, &at_once) > 0) {  // what was seen must not end the program now
+  }
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 }  // namespace glasswatch::simulation

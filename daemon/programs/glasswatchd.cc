@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -28,6 +29,11 @@ int main(int argc, char** argv) {
       ->required();
   app.add_flag("--check", check, "check the configuration, print what is in force, and end");
 
+  sigset_t ending;  // before any thread: Daemon reads these signals from a descriptor
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   google::protobuf::SetLogHandler(
       nullptr);  // bad messages are counted and logged at a bounded rate by the ingest
   spdlog::set_default_logger(spdlog::stderr_color_mt("glasswatchd"));

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "protocol/client/wait_readable.h"
@@ -43,10 +44,15 @@ std::optional<ResultSubscriber::Received> ResultSubscriber::next(std::chrono::mi
     if (!wait_readable(socket_, left)) return std::nullopt;
     std::vector<zmq::message_t> parts;
     zmq::message_t part;
-    do {
-      if (!socket_.recv(part, zmq::recv_flags::none)) return std::nullopt;
-      parts.push_back(std::move(part));
-    } while (parts.back().more());
+    try {
+      do {
+        if (!socket_.recv(part, zmq::recv_flags::none)) return std::nullopt;
+        parts.push_back(std::move(part));
+      } while (parts.back().more());
+    } catch (const zmq::error_t& error) {
+      if (error.num() == EINTR) return std::nullopt;  // a signal: the caller looks at its stop flag
+      throw;
+    }
     Received received;
     if (parts.size() < 2 ||
         !received.message.ParseFromArray(parts[1].data(), static_cast<int>(parts[1].size())) ||
