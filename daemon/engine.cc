@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "daemon/trigger_command.h"
 #include "protocol/client/utc_now.h"
 #include "protocol/configuration/text.h"
 #include "protocol/wire/random_id.h"
@@ -205,20 +206,7 @@ void Engine::fire(const TriggerFiring& firing, const result::FrameResult& frame)
   command.set_command_id(next_command_id_++);
   command.set_reason(
       text::concatenate("rule ", rule.name(), ": ", firing.value, " at frame ", frame.sequence()));
-  switch (rule.action_case()) {
-    case config::TriggerRule::kBurst:
-      command.mutable_burst()->set_frames(rule.burst().frames());
-      command.mutable_burst()->set_frame_period_s(rule.burst().frame_period_s());
-      break;
-    case config::TriggerRule::kHoldTemperature:
-      command.mutable_hold_temperature();
-      break;
-    case config::TriggerRule::kStopSeries:
-      command.mutable_stop_series();
-      break;
-    case config::TriggerRule::ACTION_NOT_SET:
-      break;
-  }
+  set_action(rule, command);
 
   if (!state_.armed()) {
     event.set_outcome(result::TriggerEvent::DISARMED);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -259,6 +260,84 @@ void write_defaults(Message& message) {
   }
 }
 
+void check_mode(const scenario::Scenario& scenario, Faults& faults) {
+  const std::array<std::pair<scenario::Mode, bool>, 6> sections = {
+      {{scenario::PATTERN, scenario.has_pattern()},
+       {scenario::HRTEM, scenario.has_hrtem()},
+       {scenario::DARK_FIELD, scenario.has_dark_field()},
+       {scenario::NANOBEAM, scenario.has_nanobeam()},
+       {scenario::SELECTED_AREA, scenario.has_selected_area()},
+       {scenario::HAADF, scenario.has_haadf()}}};
+  for (const auto& [mode, present] : sections) {
+    std::string section = scenario::Mode_Name(mode);
+    std::transform(section.begin(), section.end(), section.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (mode == scenario.mode() && !present) {
+      faults.add({}, "mode = " + scenario::Mode_Name(mode) + " needs a section " + section + " { }");
+    }
+    if (mode != scenario::PATTERN && present && !scenario.has_specimen()) {
+      faults.add({}, section + " needs a section specimen { }");
+    }
+  }
+}
+
+void check_faults(const scenario::Scenario& scenario, Faults& faults) {
+  for (int i = 0; i < scenario.fault_size(); ++i) {
+    const auto& fault = scenario.fault(i);
+    const std::string element = text::concatenate("fault[", i, "]");
+    if (fault.sequence_size() == 0 && fault.at_s_size() == 0 && fault.rate() == 0) {
+      faults.add({}, element + " never happens; set sequence, at_s or rate");
+    }
+    for (const double at_s : fault.at_s()) {
+      if (at_s < 0 || at_s > 1e8) {
+        faults.add({},
+                   text::concatenate(element, ".at_s = ", text::shortest(at_s), " is not allowed: [0, 1e8]"));
+      }
+    }
+    const bool of_temperatures = fault.kind() == scenario::Fault::NAN_TEMPERATURE ||
+                                 fault.kind() == scenario::Fault::FROZEN_TEMPERATURE;
+    if (of_temperatures && fault.stream() != scenario::Fault::ENVIRONMENT) {
+      faults.add({}, element + ": frames carry no temperature; set stream: ENVIRONMENT");
+    }
+  }
+}
+
+// The rules that join several fields of a scenario.
+void check_consistency(const scenario::Scenario& scenario, Faults& faults) {
+  const auto require = [&](bool fine, const std::string& what) {
+    if (!fine) faults.add({}, what);
+  };
+  const auto& frames = scenario.frames();
+  const auto& specimen = scenario.specimen();
+  check_mode(scenario, faults);
+  check_faults(scenario, faults);
+  require(frames.exposure_s() <= frames.frame_period_s(),
+          "frames.exposure_s is longer than frames.frame_period_s");
+  require(scenario.ramp().sample_jitter_s() < scenario.ramp().sample_period_s(),
+          "ramp.sample_jitter_s must be below ramp.sample_period_s");
+  require(scenario.pattern().onset_c() < scenario.pattern().full_c(),
+          "pattern.onset_c must be below pattern.full_c");
+  require(specimen.column_nm() <= specimen.field_nm(),
+          "specimen.column_nm is larger than specimen.field_nm; make the field at least one column wide");
+  require(specimen.channel_nm() < specimen.column_nm(),
+          "specimen.channel_nm must be below specimen.column_nm; 0 = no channels");
+  if (specimen.has_crystallization()) {
+    const auto& law = specimen.crystallization();
+    require(law.b2_cuzr() + law.cu10zr7() > 0,
+            "specimen.crystallization: b2_cuzr and cu10zr7 are both 0; nuclei in cores need one of them");
+  }
+  const auto binning = scenario.detector().binning();
+  require(binning == 1 || binning == 2 || binning == 4 || binning == 8,
+          text::concatenate("detector.binning = ", binning, " is not allowed: 1, 2, 4, 8"));
+  const auto sensor = 4096 / std::max(binning, 1u);
+  require(frames.rows() <= sensor && frames.columns() <= sensor,
+          text::concatenate("frames of ", frames.rows(), " x ", frames.columns(),
+                            " px are larger than the sensor, ", sensor, " x ", sensor,
+                            " px at detector.binning = ", binning));
+  require(parse_utc(scenario.start_utc()).has_value(),
+          "start_utc = \"" + scenario.start_utc() + "\" is no time; write \"2026-01-01T08:00:00Z\"");
+}
+
 // Days from 1970-01-01 of a date of the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date
 // Algorithms").
 std::int64_t days_from_civil(std::int64_t year, int month, int day) {
@@ -292,18 +371,7 @@ config::Configuration load_configuration(const std::filesystem::path& path) {
 scenario::Scenario parse_scenario(std::string_view source, const std::string& name) {
   Faults faults(name);
   auto scenario = parse<scenario::Scenario>(source, faults);
-  if (scenario.frames().exposure_s() > scenario.frames().frame_period_s()) {
-    faults.add({}, "frames.exposure_s is longer than frames.frame_period_s");
-  }
-  if (scenario.ramp().sample_jitter_s() >= scenario.ramp().sample_period_s()) {
-    faults.add({}, "ramp.sample_jitter_s must be below ramp.sample_period_s");
-  }
-  if (scenario.pattern().onset_c() >= scenario.pattern().full_c()) {
-    faults.add({}, "pattern.onset_c must be below pattern.full_c");
-  }
-  if (!parse_utc(scenario.start_utc())) {
-    faults.add({}, "start_utc = \"" + scenario.start_utc() + "\" is no time; write \"2026-01-01T08:00:00Z\"");
-  }
+  check_consistency(scenario, faults);
   faults.throw_if_any();
   return scenario;
 }

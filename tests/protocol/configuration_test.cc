@@ -129,5 +129,27 @@ TEST(Scenario, JoinedRules) {
   EXPECT_THROW(parse_scenario("frames {} ramp {} pattern {}", "s"), ConfigurationError);
 }
 
+TEST(Scenario, FaultsSayWhenAndBelongToTheirStream) {
+  const auto complaint = [](const std::string& fault) -> std::string {
+    try {
+      parse_scenario("name: \"s\" frames {} ramp {} pattern {} fault { " + fault + " }", "s");
+      return "";
+    } catch (const ConfigurationError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(complaint("kind: LOSE sequence: 0"), "");
+  EXPECT_EQ(complaint("kind: STALL at_s: 0 duration_s: 2"), "");
+  EXPECT_EQ(complaint("kind: DELAY rate: 0.1"), "");
+  EXPECT_EQ(complaint("kind: NAN_TEMPERATURE stream: ENVIRONMENT rate: 0.1"), "");
+  EXPECT_THAT(complaint("kind: LOSE"), HasSubstr("fault[0] never happens; set sequence, at_s or rate"));
+  EXPECT_THAT(complaint("kind: LOSE at_s: 3 at_s: -1"), HasSubstr("fault[0].at_s = -1 is not allowed"));
+  EXPECT_THAT(complaint("kind: LOSE rate: 1.5"), HasSubstr("fault[0].rate = 1.5"));
+  EXPECT_THAT(complaint("kind: DISCONNECT at_s: 1 duration_s: 0"), HasSubstr("fault[0].duration_s = 0"));
+  for (const std::string kind : {"NAN_TEMPERATURE", "FROZEN_TEMPERATURE"}) {
+    EXPECT_THAT(complaint("kind: " + kind + " sequence: 1"), HasSubstr("set stream: ENVIRONMENT")) << kind;
+  }
+}
+
 }  // namespace
 }  // namespace glasswatch
