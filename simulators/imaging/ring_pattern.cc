@@ -1,17 +1,13 @@
-#include "simulators/ring_pattern.h"
+#include "simulators/imaging/ring_pattern.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 namespace glasswatch::simulation {
 
 RingPattern::RingPattern(const scenario::Pattern& pattern, const scenario::Frames& frames)
-    : full_amplitude_(pattern.amplitude()),
-      onset_c_(pattern.onset_c()),
-      full_c_(pattern.full_c()),
-      counts_per_electron_(frames.counts_per_electron()) {
+    : pattern_(pattern) {
   const double dose = frames.dose_e_per_px() / (1 + pattern.background());
   const double phi0 = pattern.angle_deg() * std::numbers::pi / 180;
   mean_.reserve(std::size_t{frames.rows()} * frames.columns());
@@ -24,29 +20,32 @@ RingPattern::RingPattern(const scenario::Pattern& pattern, const scenario::Frame
       const double off = (r - pattern.ring_radius_px()) / pattern.ring_width_px();
       const double mean = dose * (std::exp(-off * off / 2) +
                                   pattern.background() * std::exp(1 - r / pattern.ring_radius_px()));
-      mean_.push_back(mean);
-      modulated_.push_back(mean * std::cos(pattern.planted_order() * (std::atan2(y, x) - phi0)));
+      mean_.push_back(static_cast<float>(mean));
+      modulated_.push_back(
+          static_cast<float>(mean * std::cos(pattern.planted_order() * (std::atan2(y, x) - phi0))));
     }
   }
 }
 
-double RingPattern::amplitude(double temperature_c) const {
-  return full_amplitude_ * std::clamp((temperature_c - onset_c_) / (full_c_ - onset_c_), 0.0, 1.0);
+double RingPattern::amplitude(const scenario::Pattern& pattern, double temperature_c) {
+  const double progress = (temperature_c - pattern.onset_c()) / (pattern.full_c() - pattern.onset_c());
+  return pattern.amplitude() * std::clamp(progress, 0.0, 1.0);
 }
 
-void RingPattern::expected_electrons(double amplitude, double dose_scale, std::span<double> electrons) const {
+void RingPattern::describe(stream::SeriesStart& start) const {
+  auto& optics = *start.mutable_optics();
+  optics.set_mode(stream::DIFFRACTION);
+  optics.set_high_tension_kv(300);
+  optics.set_pixel_size(pattern_.k_per_px_inv_nm());
+  optics.set_pixel_unit("1/nm");
+}
+
+void RingPattern::expected_electrons(const Exposure& exposure, std::span<float> electrons) {
+  const auto scale = static_cast<float>(exposure.dose_scale);
+  const auto modulation =
+      static_cast<float>(amplitude(pattern_, exposure.temperature_c) * exposure.dose_scale);
   for (std::size_t i = 0; i < electrons.size(); ++i) {
-    electrons[i] = dose_scale * (mean_[i] + amplitude * modulated_[i]);
-  }
-}
-
-void RingPattern::draw(double amplitude, double dose_scale, Random& random,
-                       std::span<std::int16_t> counts) const {
-  constexpr double kLargest = std::numeric_limits<std::int16_t>::max();
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const double expected = dose_scale * (mean_[i] + amplitude * modulated_[i]);
-    const double signal = std::round(static_cast<double>(random.poisson(expected)) * counts_per_electron_);
-    counts[i] = static_cast<std::int16_t>(std::min(signal, kLargest));
+    electrons[i] = scale * mean_[i] + modulation * modulated_[i];
   }
 }
 
