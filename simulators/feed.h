@@ -14,9 +14,13 @@ class Feed {
  public:
   virtual ~Feed() = default;
 
-  /// When the next message is due, on the clock of the stream, UTC ns: a frame at the end of its exposure, a
-  /// sample at its time, a start at the first exposure or sample. nullopt: nothing is to come.
+  /// When the next message is due, on the clock that paces both feeds (the camera's), UTC ns: a frame at the
+  /// end of its exposure, a sample at its time, a start at the first exposure or sample. nullopt: nothing is
+  /// to come.
   virtual std::optional<std::int64_t> due_utc_ns() = 0;
+
+  /// What the stream's own clock, which stamps its messages, shows at that time.
+  virtual std::int64_t stamp_utc_ns(std::int64_t due_utc_ns) const { return due_utc_ns; }
 
   /// The next message, complete but for sent_utc_ns. Only after due_utc_ns() gave a time.
   virtual Message take() = 0;
@@ -28,8 +32,8 @@ class Feed {
 enum class Turn { kCamera, kEnvironment, kNone };
 
 /// Whose message goes next. A frame goes once a sample at or after the end of its exposure has gone
-/// (`environment_reached_utc_ns`: time of the latest sample sent), so that whoever receives both in order
-/// always holds the samples that bracket the frame.
+/// (`environment_reached_utc_ns`: when the latest sample taken was due), so that whoever receives both in
+/// order always holds the samples that bracket the frame.
 Turn next_turn(std::optional<std::int64_t> camera_due, std::optional<std::int64_t> environment_due,
                std::int64_t environment_reached_utc_ns);
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 
 #include "simulators/fault_injection.h"
 #include "simulators/feed.h"
@@ -29,6 +31,10 @@ struct PlayerSettings {
 
 /// A single-threaded loop over both streams and the control socket. It never blocks in a send: when a
 /// subscriber does not keep up the loop waits for it, still answering commands, subscriptions and signals.
+/// Faults that hold messages back or disconnect a stream act on stream time, the same at every speed. A
+/// disconnection lasts at least 50 ms of real time; without pacing the loop then waits up to two seconds for
+/// the subscribers to come back, as otherwise the rest of the run would be over before. What it lost is told
+/// on stderr.
 class Player {
  public:
   using Execute =
@@ -54,11 +60,30 @@ class Player {
     Message message;
   };
 
+  struct Event {
+    enum class Kind { kTake, kRelease, kReopen };
+    Kind kind;
+    Stream* stream;
+    std::int64_t utc_ns;
+  };
+
   bool step();
-  bool send_pending();
+  std::optional<Event> next_event();
+  std::optional<Event> next_take();
+  std::optional<Event> next_release();
+  std::optional<Event> next_reopening();
+  void perform(const Event& event);
   void take(Stream& stream, std::int64_t due_utc_ns);
+  void release(Stream& stream);
+  void reopen(Stream& stream);
+  void await_subscribers(Publisher& publisher);
+  void send_later(Stream& stream, Message message);
+  bool send_pending();
   void heed_interrupt();
   void answer_commands();
+  void send_heartbeats();
+  std::int64_t stamp_utc_ns(const Stream& stream) const;
+  Clock::time_point deadline(const Event& event) const;
   Clock::time_point when(std::int64_t due_utc_ns) const;
   void wait_until(Clock::time_point deadline);
 
@@ -70,8 +95,8 @@ class Player {
   std::deque<Pending> pending_;
   Clock::time_point begun_;
   std::int64_t origin_utc_ns_ = 0;           // stream time at begun_
-  std::int64_t present_utc_ns_;              // latest due time taken
-  std::int64_t environment_reached_utc_ns_;  // latest sample taken
+  std::int64_t present_utc_ns_;              // latest event
+  std::int64_t environment_reached_utc_ns_;  // when the latest sample taken was due
   std::optional<Clock::time_point> interrupted_at_;
   std::optional<Clock::time_point> stuck_since_;
   std::uint64_t frames_sent_ = 0;

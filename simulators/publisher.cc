@@ -12,6 +12,8 @@ namespace glasswatch::simulation {
 namespace {
 
 constexpr std::chrono::seconds kHeartbeatPeriod{1};
+constexpr std::chrono::seconds kReopenPatience{2};
+constexpr std::chrono::seconds kDisconnectLinger{1};
 
 bool is_start(const Message& message) {
   return message.header.has_series_start() || message.header.has_environment_start();
@@ -32,16 +34,48 @@ void bind_or_throw(zmq::socket_t& socket, const std::string& endpoint, std::stri
 }
 
 Publisher::Publisher(zmq::context_t& context, const PublisherSettings& settings)
-    : socket_(context, zmq::socket_type::xpub), topic_(settings.topic) {
-  socket_.set(zmq::sockopt::sndhwm, settings.high_water_mark);
-  socket_.set(zmq::sockopt::xpub_nodrop, true);
-  socket_.set(zmq::sockopt::xpub_manual, true);
-  socket_.set(zmq::sockopt::linger, 0);
+    : context_(context), high_water_mark_(settings.high_water_mark), socket_(open()), topic_(settings.topic) {
   bind_or_throw(socket_, settings.endpoint, settings.option);
   endpoint_ = socket_.get(zmq::sockopt::last_endpoint);
 }
 
+zmq::socket_t Publisher::open() const {
+  zmq::socket_t socket(context_, zmq::socket_type::xpub);
+  socket.set(zmq::sockopt::sndhwm, high_water_mark_);
+  socket.set(zmq::sockopt::xpub_nodrop, true);
+  socket.set(zmq::sockopt::xpub_manual, true);
+  socket.set(zmq::sockopt::linger, 0);
+  return socket;
+}
+
+void Publisher::disconnect() {
+  if (!connected()) return;
+  set_linger(kDisconnectLinger);
+  socket_.close();
+  closed_at_ = Clock::now();
+  subscribers_before_ = std::exchange(subscribers_, 0);
+  lost_ = 0;
+  greeting_due_ = false;
+}
+
+bool Publisher::reopen() {
+  zmq::socket_t socket = open();
+  try {
+    socket.bind(endpoint_);
+  } catch (const zmq::error_t& error) {
+    const bool in_use = error.num() == EADDRINUSE;
+    if (in_use && Clock::now() - *closed_at_ < kReopenPatience) return false;
+    throw StreamError(endpoint_ + " cannot be opened again: " + error.what() +
+                      "; another program has taken the address, end it");
+  }
+  socket_ = std::move(socket);
+  closed_at_.reset();
+  last_sent_ = Clock::now();
+  return true;
+}
+
 void Publisher::service() {
+  if (!connected()) return;
   zmq::message_t request;
   while (socket_.recv(request, zmq::recv_flags::dontwait)) {
     const std::string_view bytes = request.to_string_view();
@@ -69,14 +103,22 @@ bool Publisher::greet() {
 bool Publisher::try_send(const Message& message) {
   service();
   if (greeting_due_) return false;
-  if (!transmit(message)) return false;
+  if (!connected()) {
+    ++lost_;
+  } else if (!transmit(message)) {
+    return false;
+  }
+  remember(message);
+  return true;
+}
+
+void Publisher::remember(const Message& message) {
   if (is_start(message)) start_ = message;
   // A repeated start says which number comes next, so that a late joiner knows what it did not miss.
   const bool counted = message.header.has_frame() || message.header.has_environment();
   if (counted && start_)
     start_->header.set_sequence(std::max(start_->header.sequence(), message.header.sequence() + 1));
   if (message.header.has_series_end()) start_.reset();
-  return true;
 }
 
 bool Publisher::transmit(const Message& message) {
@@ -101,7 +143,7 @@ bool Publisher::transmit(const Message& message) {
 }
 
 void Publisher::heartbeat_if_idle(std::int64_t now_utc_ns) {
-  if (Clock::now() - last_sent_ < kHeartbeatPeriod) return;
+  if (!connected() || Clock::now() - last_sent_ < kHeartbeatPeriod) return;
   Message message;
   message.header.set_schema_version(wire::kSchemaVersion);
   if (start_) message.header.set_series_id(start_->header.series_id());
@@ -111,7 +153,7 @@ void Publisher::heartbeat_if_idle(std::int64_t now_utc_ns) {
 }
 
 void Publisher::set_linger(std::chrono::milliseconds linger) {
-  socket_.set(zmq::sockopt::linger, static_cast<int>(linger.count()));
+  if (connected()) socket_.set(zmq::sockopt::linger, static_cast<int>(linger.count()));
 }
 
 bool wait_for_subscribers(std::span<Publisher* const> publishers, Publisher::Clock::time_point deadline) {

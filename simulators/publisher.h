@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -52,8 +53,8 @@ class Publisher {
   /// Subscriptions in force that let this stream's topic through.
   int subscribers() const { return subscribers_; }
 
-  /// true when handed to the transport for every subscriber; false when a queue is full: send the same
-  /// message later.
+  /// true when handed to the transport for every subscriber, or lost while disconnected; false when a queue
+  /// is full: send the same message later.
   bool try_send(const Message& message);
 
   /// A heartbeat, if nothing was sent for a second. `now_utc_ns`: source clock.
@@ -62,16 +63,40 @@ class Publisher {
   /// How long closing may wait for subscribers to take what is queued.
   void set_linger(std::chrono::milliseconds linger);
 
+  /// Closes the socket: every connection ends, after what was handed over before was taken (one second at
+  /// most). Until reopen() try_send() loses what it is given, but remembers the start of a series that begins
+  /// meanwhile.
+  void disconnect();
+
+  /// Opens the socket at the same address again; subscribers come back by themselves. false: the system has
+  /// not let go of the address yet, try again. Throws StreamError when it does not within two seconds.
+  bool reopen();
+
+  bool connected() const { return !closed_at_; }
+
+  /// Of the latest disconnection: when; how many subscribers there were; how many messages were lost.
+  Clock::time_point closed_at() const { return *closed_at_; }
+  int subscribers_before() const { return subscribers_before_; }
+  std::uint64_t lost() const { return lost_; }
+
+  /// Not to be used while disconnected.
   zmq::socket_ref socket() { return socket_; }
 
  private:
+  zmq::socket_t open() const;
   bool transmit(const Message& message);
+  void remember(const Message& message);
   bool greet();
 
+  zmq::context_t& context_;
+  int high_water_mark_;
   zmq::socket_t socket_;
   std::string topic_;
   std::string endpoint_;
   int subscribers_ = 0;
+  std::optional<Clock::time_point> closed_at_;  // while disconnected
+  int subscribers_before_ = 0;
+  std::uint64_t lost_ = 0;
   std::optional<Message> start_;  // of the series that is running
   bool greeting_due_ = false;
   Clock::time_point last_sent_ = Clock::now();

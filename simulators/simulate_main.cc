@@ -1,10 +1,12 @@
 // glasswatch-simulate: the virtual microscope.
 #include <array>
+#include <chrono>
+#include <iomanip>
 #include <iostream>
 #include <optional>
+#include <thread>
 
 #include "protocol/client/program.h"
-#include "protocol/client/utc_now.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/wire/wire.h"
 #include "simulators/interrupt.h"
@@ -25,6 +27,7 @@ struct Options {
   double wait_subscriber_s = 0;
   RunLength length;
   bool live_clock = false;
+  int threads = 0;
   std::string camera_endpoint;
   std::string environment_endpoint;
   std::string control_endpoint;
@@ -45,6 +48,9 @@ void declare(CLI::App& app, Options& options) {
       ->check(CLI::Range(1e-3, 1e8));
   app.add_flag("--live-clock", options.live_clock,
                "Stamp with the wall clock instead of the scenario's; --speed 1 only");
+  app.add_option("--threads", options.threads,
+                 "Threads that make images (default: as the machine has); changes nothing in them")
+      ->check(CLI::Range(1, 256));
   app.add_option("--camera-endpoint", options.camera_endpoint, "Instead of the scenario's");
   app.add_option("--environment-endpoint", options.environment_endpoint, "Instead of the scenario's");
   app.add_option("--control-endpoint", options.control_endpoint, "Instead of the scenario's");
@@ -74,40 +80,42 @@ void simulate(const Options& options) {
                                   .topic = wire::kEnvironmentTopic,
                                   .high_water_mark = 1000,
                                   .option = "--environment-endpoint"});
+  RunSettings run;
+  run.threads = options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
   MicroscopeControl control(context, either(options.control_endpoint, endpoints.control()));
   std::cout << "camera " << camera.endpoint() << "\nenvironment " << environment.endpoint() << "\ncontrol "
             << control.endpoint() << std::endl;
   const std::array<Publisher*, 2> publishers = {&camera, &environment};
   require_subscribers(publishers, options.wait_subscriber_s);
 
-  RunSettings run;
   run.clock = options.live_clock ? stream::LIVE_CLOCK : stream::RECORDED_CLOCK;
-  run.start_utc_ns = *parse_utc(scenario.start_utc());
-  if (options.live_clock) run.start_utc_ns = utc_now_ns();
+  if (!options.live_clock) run.start_utc_ns = *parse_utc(scenario.start_utc());
+  if (scenario.has_specimen()) std::cerr << "preparing the specimen" << std::endl;
   VirtualMicroscope microscope(scenario, run, options.length);
-  FaultInjector camera_faults(scenario, scenario::Fault::CAMERA);
-  FaultInjector environment_faults(scenario, scenario::Fault::ENVIRONMENT);
+  FaultInjector camera_faults(scenario, scenario::Fault::CAMERA, microscope.start_utc_ns());
+  FaultInjector environment_faults(scenario, scenario::Fault::ENVIRONMENT, microscope.start_utc_ns());
   Player player({&microscope.camera(), &camera, &camera_faults},
                 {&microscope.holder(), &environment, &environment_faults},
                 {.speed = speed, .live_clock = options.live_clock});
   player.obey(control, [&](const control::MicroscopeCommand& command, std::int64_t now_utc_ns) {
     return microscope.execute(command, now_utc_ns);
   });
+  const auto began = Publisher::Clock::now();
   player.run();
+  const std::chrono::duration<double> took = Publisher::Clock::now() - began;
 
   if (truth) {
-    truth->write(effective_text(scenario), scenario.seed(), scenario.pattern().planted_order(),
-                 microscope.camera().truth(), microscope.holder().truth());
+    truth->write(scenario, microscope);
   }
-  std::cout << "sent " << player.frames_sent() << " frames and " << player.samples_sent() << " samples"
-            << std::endl;
+  std::cout << "sent " << player.frames_sent() << " frames and " << player.samples_sent() << " samples in "
+            << std::fixed << std::setprecision(1) << took.count() << " s" << std::endl;
   let_go(publishers);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("The virtual microscope: a heated specimen with a planted n-fold symmetry, as live streams.",
+  CLI::App app("The virtual microscope: a heated metallic glass with known truth, as live streams.",
                "glasswatch-simulate");
   Options options;
   declare(app, options);

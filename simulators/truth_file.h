@@ -3,11 +3,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <span>
-#include <string>
 
-#include "simulators/virtual_camera.h"
-#include "simulators/virtual_holder.h"
+#include "simulators/virtual_microscope.h"
 
 namespace glasswatch::simulation {
 
@@ -18,9 +15,8 @@ class TruthFile {
   explicit TruthFile(const std::filesystem::path& path);
   ~TruthFile();
 
-  /// Once, at the end of the run. `scenario_text`: effective scenario.
-  void write(const std::string& scenario_text, std::uint64_t seed, std::uint32_t planted_order,
-             std::span<const FrameTruth> frames, std::span<const SampleTruth> samples);
+  /// Once, at the end of the run.
+  void write(const scenario::Scenario& scenario, VirtualMicroscope& microscope);
 
  private:
   struct File;

@@ -1,22 +1,25 @@
 #include "simulators/virtual_holder.h"
 
-#include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "protocol/wire/wire.h"
+#include "simulators/random.h"
 
 namespace glasswatch::simulation {
 namespace {
 
 constexpr std::uint64_t kSampleStream = 2;  // of the random numbers; the camera uses another
-constexpr double kLeadS = 1;                // the first exposure needs samples on both sides
+constexpr std::uint64_t kDriftStream = 0x1710;
+constexpr double kDriftNoiseNm = 0.02;
+constexpr double kLeadS = 1;  // the first exposure needs samples on both sides
 
 }  // namespace
 
-VirtualHolder::VirtualHolder(const scenario::Scenario& scenario, const Heater& heater, RunSettings run)
+VirtualHolder::VirtualHolder(const scenario::Scenario& scenario, const Heater& heater, StageMotion& stage,
+                             RunSettings run)
     : scenario_(scenario),
       heater_(heater),
+      stage_(stage),
       run_(std::move(run)),
       series_id_(run_.new_series_id()),
       next_utc_ns_(run_.start_utc_ns - to_ns(kLeadS)) {}
@@ -24,6 +27,10 @@ VirtualHolder::VirtualHolder(const scenario::Scenario& scenario, const Heater& h
 std::optional<std::int64_t> VirtualHolder::due_utc_ns() {
   if (next_ == Next::kNothing) return std::nullopt;
   return next_utc_ns_;
+}
+
+std::int64_t VirtualHolder::stamp_utc_ns(std::int64_t due_utc_ns) const {
+  return due_utc_ns + to_ns(stage_.clock_offset_s(seconds(due_utc_ns)));
 }
 
 Message VirtualHolder::take() {
@@ -35,7 +42,7 @@ void VirtualHolder::finish(stream::SeriesEnd::Reason reason, const std::string& 
   if (next_ == Next::kStart) next_ = Next::kNothing;
   if (next_ != Next::kSample) return;
   next_ = Next::kEnd;
-  next_utc_ns_ = truth_.empty() ? next_utc_ns_ : truth_.back().time_utc_ns;
+  next_utc_ns_ = truth_.empty() ? next_utc_ns_ : truth_.back().camera_time_utc_ns;
   end_reason_ = reason;
   end_note_ = note;
 }
@@ -54,31 +61,33 @@ Message VirtualHolder::take_start() {
   start.mutable_identity()->set_source(scenario_.name());
   start.set_temperature_sigma_c(0);  // the simulated sensor is calibrated; its noise shows in the samples
   start.set_nominal_period_s(scenario_.ramp().sample_period_s());
-  start.set_start_utc_ns(next_utc_ns_);
+  start.set_start_utc_ns(stamp_utc_ns(next_utc_ns_));
   next_ = Next::kSample;
   return message;
 }
 
 Message VirtualHolder::take_sample() {
   const std::uint64_t sequence = truth_.size();
-  const double t_s = static_cast<double>(next_utc_ns_ - run_.start_utc_ns) * 1e-9;
+  const double t_s = seconds(next_utc_ns_);
   Random random(scenario_.seed(), kSampleStream, sequence);
-  const double true_c = heater_.temperature_c(t_s);
-  const double measured_c = true_c + scenario_.ramp().noise_c() * random.gaussian();
-  truth_.push_back({.time_utc_ns = next_utc_ns_, .true_c = true_c, .measured_c = measured_c});
+  SampleTruth truth{.time_utc_ns = stamp_utc_ns(next_utc_ns_),
+                    .camera_time_utc_ns = next_utc_ns_,
+                    .true_c = heater_.temperature_c(t_s),
+                    .measured_c = 0,
+                    .stage = stage_.at(t_s)};
+  truth.measured_c = truth.true_c + scenario_.ramp().noise_c() * random.gaussian();
+  truth_.push_back(truth);
 
   Message message;
   message.header.set_schema_version(wire::kSchemaVersion);
   message.header.set_series_id(series_id_);
   message.header.set_sequence(sequence);
   auto& sample = *message.header.mutable_environment();
-  sample.set_time_utc_ns(next_utc_ns_);
-  sample.set_temperature_c(measured_c);
-  sample.set_temperature_set_c(true_c);
-  sample.set_drift_row_nm(4 * std::sin(2 * std::numbers::pi * t_s / 600));
-  sample.set_drift_column_nm(3 * std::sin(2 * std::numbers::pi * t_s / 370));
-  sample.set_drift_correction(stream::NOT_APPLIED);
+  sample.set_time_utc_ns(truth.time_utc_ns);
+  sample.set_temperature_c(truth.measured_c);
+  sample.set_temperature_set_c(heater_.setpoint_c(t_s));
   sample.set_ramp_state(heater_.state(t_s));
+  report_stage(truth.stage, sample);
 
   const double step_s =
       scenario_.ramp().sample_period_s() + scenario_.ramp().sample_jitter_s() * (2 * random.uniform() - 1);
@@ -89,6 +98,19 @@ Message VirtualHolder::take_sample() {
     next_utc_ns_ += to_ns(step_s);
   }
   return message;
+}
+
+void VirtualHolder::report_stage(const StageState& state, stream::EnvironmentSample& sample) const {
+  const auto& stage = scenario_.stage();
+  const bool corrects = scenario_.has_stage() && (stage.correction() > 0 || stage.recentre_nm() > 0);
+  Random random(scenario_.seed(), kDriftStream, truth_.size());
+  const double noise_nm = scenario_.has_stage() ? kDriftNoiseNm : 0;
+  const double row_nm = corrects ? state.applied_row_nm : state.drift_row_nm;
+  const double column_nm = corrects ? state.applied_column_nm : state.drift_column_nm;
+  sample.set_drift_row_nm(row_nm + noise_nm * random.gaussian());
+  sample.set_drift_column_nm(column_nm + noise_nm * random.gaussian());
+  sample.set_drift_correction(corrects ? stream::APPLIED_BY_STAGE : stream::NOT_APPLIED);
+  sample.set_focus_score(state.focus_score);
 }
 
 Message VirtualHolder::take_end() {

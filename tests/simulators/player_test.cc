@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -142,6 +144,275 @@ TEST(Player, ObeysABurstCommandFromTheControlSocket) {
   const auto& truth = microscope.camera().truth();
   EXPECT_EQ(received.frames, truth.size());
   EXPECT_EQ(std::count_if(truth.begin(), truth.end(), [](const FrameTruth& f) { return f.burst; }), 10);
+}
+
+// Twenty-four frames of 0.8 s, one a second, and no more than that.
+class ScriptedCamera : public Feed {
+ public:
+  static constexpr std::uint64_t kFrames = 24;
+
+  std::optional<std::int64_t> due_utc_ns() override {
+    if (next_ > kFrames + 1) return std::nullopt;
+    return kExampleStartNs + to_ns(next_ == 0 ? 0 : static_cast<double>(std::min(next_, kFrames)) - 0.2);
+  }
+  Message take() override {
+    Message message;
+    message.header.set_schema_version(1);
+    message.header.set_series_id(1);
+    if (next_ == 0) {
+      message.header.mutable_series_start();
+    } else if (next_ <= kFrames) {
+      message.header.set_sequence(next_ - 1);
+      message.header.mutable_frame();
+      message.pixels.resize(64);
+    } else {
+      message.header.mutable_series_end()->set_count(kFrames);
+    }
+    ++next_;
+    return message;
+  }
+  void finish(stream::SeriesEnd::Reason, const std::string&) override {}
+
+ private:
+  std::uint64_t next_ = 0;
+};
+
+// A sample every quarter of a second from -1 s to the end of the last exposure, by a clock that is 100 s
+// behind.
+class ScriptedHolder : public Feed {
+ public:
+  static constexpr std::uint64_t kSamples = 101;
+
+  std::optional<std::int64_t> due_utc_ns() override {
+    if (next_ > kSamples + 1) return std::nullopt;
+    const std::uint64_t index = next_ == 0 ? 0 : std::min(next_, kSamples) - 1;
+    return kExampleStartNs + to_ns(static_cast<double>(index) / 4 - 1);
+  }
+  std::int64_t stamp_utc_ns(std::int64_t due_utc_ns) const override { return due_utc_ns - to_ns(100); }
+  Message take() override {
+    Message message;
+    message.header.set_schema_version(1);
+    message.header.set_series_id(2);
+    if (next_ == 0) {
+      message.header.mutable_environment_start();
+    } else if (next_ <= kSamples) {
+      message.header.set_sequence(next_ - 1);
+      message.header.mutable_environment()->set_time_utc_ns(stamp_utc_ns(*due_utc_ns()));
+    } else {
+      message.header.mutable_series_end()->set_count(kSamples);
+    }
+    ++next_;
+    return message;
+  }
+  void finish(stream::SeriesEnd::Reason, const std::string&) override {}
+
+ private:
+  std::uint64_t next_ = 0;
+};
+
+using Headers = std::vector<stream::StreamMessage>;
+
+// Everything one subscriber of one stream gets, up to the end of the series.
+Headers listen(zmq::context_t& context, const std::string& endpoint, const std::string& topic) {
+  zmq::socket_t socket(context, zmq::socket_type::sub);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::rcvtimeo, 20'000);
+  socket.set(zmq::sockopt::reconnect_ivl, 5);
+  socket.set(zmq::sockopt::subscribe, topic);
+  socket.connect(endpoint);
+  Headers headers;
+  while (headers.empty() || !headers.back().has_series_end()) {
+    zmq::message_t part;
+    for (int i = 0; i == 0 || part.more(); ++i) {
+      if (!socket.recv(part)) return headers;
+      if (i == 1) headers.emplace_back().ParseFromArray(part.data(), static_cast<int>(part.size()));
+    }
+  }
+  return headers;
+}
+
+struct Streams {
+  Headers camera;
+  Headers environment;
+  std::uint64_t frames_sent = 0;
+};
+
+Streams play_scripted(const scenario::Scenario& scenario, double speed) {
+  Rig rig;
+  auto camera =
+      std::async(std::launch::async, [&] { return listen(rig.context, rig.camera.endpoint(), "camera"); });
+  auto environment = std::async(
+      std::launch::async, [&] { return listen(rig.context, rig.environment.endpoint(), "environment"); });
+  Publisher* const publishers[] = {&rig.camera, &rig.environment};
+  EXPECT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
+  ScriptedCamera camera_feed;
+  ScriptedHolder holder_feed;
+  FaultInjector camera_faults(scenario, scenario::Fault::CAMERA, kExampleStartNs);
+  FaultInjector holder_faults(scenario, scenario::Fault::ENVIRONMENT, kExampleStartNs);
+  Player player({&camera_feed, &rig.camera, &camera_faults}, {&holder_feed, &rig.environment, &holder_faults},
+                {.speed = speed});
+  player.run();
+  return {camera.get(), environment.get(), player.frames_sent()};
+}
+
+std::int64_t at(double seconds) {
+  return kExampleStartNs + to_ns(seconds);
+}
+
+// The frame numbered i leaves with the first sample at or after i + 0.8 s, which is that at i + 1 s.
+std::int64_t usual_sent_utc_ns(const stream::StreamMessage& header) {
+  return at(static_cast<double>(header.sequence()) + 1);
+}
+
+std::vector<std::uint64_t> frame_numbers(const Headers& headers) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& header : headers) {
+    if (header.has_frame()) numbers.push_back(header.sequence());
+  }
+  return numbers;
+}
+
+std::vector<std::uint64_t> numbers_without(std::uint64_t first, std::uint64_t last) {
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t i = 0; i < ScriptedCamera::kFrames; ++i) {
+    if (i < first || i > last) numbers.push_back(i);
+  }
+  return numbers;
+}
+
+scenario::Fault& add(scenario::Scenario& scenario, scenario::Fault::Kind kind, scenario::Fault::Stream stream,
+                     double at_s, double duration_s) {
+  auto& fault = *scenario.add_fault();
+  fault.set_kind(kind);
+  fault.set_stream(stream);
+  fault.add_at_s(at_s);
+  fault.set_duration_s(duration_s);
+  return fault;
+}
+
+std::string bytes(const Headers& headers) {
+  std::string out;
+  for (const auto& header : headers) {
+    if (!header.has_heartbeat()) out += header.SerializeAsString();
+  }
+  return out;
+}
+
+TEST(Player, PacesByDueTimesAndStampsByTheStreamsOwnClock) {
+  const Streams streams = play_scripted({}, kMax);
+  ASSERT_EQ(frame_numbers(streams.camera), numbers_without(1, 0));
+  for (const auto& header : streams.camera) {
+    if (!header.has_frame()) continue;
+    EXPECT_EQ(header.sent_utc_ns(), usual_sent_utc_ns(header)) << "not held for the holder's clock";
+  }
+  for (const auto& header : streams.environment) {
+    if (!header.has_environment()) continue;
+    EXPECT_GE(header.sent_utc_ns(), header.environment().time_utc_ns());
+    // The present may be ahead by what the camera was due last, never by the 100 s between the clocks.
+    EXPECT_LE(header.sent_utc_ns(), header.environment().time_utc_ns() + to_ns(1));
+  }
+}
+
+// Each stream by itself, at any speed: what is held back leaves at a time of the stream, not of the wall
+// clock.
+TEST(Player, FaultsAreTheSameAtEverySpeed) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::DELAY, scenario::Fault::CAMERA, 2, 2.9);
+  add(scenario, scenario::Fault::STALL, scenario::Fault::CAMERA, 8, 5);
+  add(scenario, scenario::Fault::CLOCK_STEP, scenario::Fault::CAMERA, 17, 1).set_step_s(0.5);
+  add(scenario, scenario::Fault::STALL, scenario::Fault::ENVIRONMENT, 4, 3);
+  add(scenario, scenario::Fault::DELAY, scenario::Fault::ENVIRONMENT, 10, 1.1);
+  auto& lose = *scenario.add_fault();
+  lose.set_kind(scenario::Fault::LOSE);
+  lose.set_rate(0.1);
+  const Streams fast = play_scripted(scenario, kMax);
+  const Streams paced = play_scripted(scenario, 50);
+  EXPECT_FALSE(frame_numbers(fast.camera).empty());
+  EXPECT_EQ(bytes(fast.camera), bytes(paced.camera));
+  EXPECT_EQ(bytes(fast.environment), bytes(paced.environment));
+}
+
+// Frame 5, due at 5.8 s, waits until 9.8 s, and so do 6, 7 and 8; 9 is due at 9.8 s itself.
+TEST(Player, AStallHoldsOneStreamAndNotTheOther) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::STALL, scenario::Fault::CAMERA, 5, 4);
+  const Streams streams = play_scripted(scenario, kMax);
+  EXPECT_EQ(frame_numbers(streams.camera), numbers_without(1, 0)) << "nothing is lost";
+  for (const auto& header : streams.camera) {
+    if (!header.has_frame()) continue;
+    const bool stalled = header.sequence() >= 5 && header.sequence() <= 8;
+    // The sample at 9.75 s is the last before.
+    EXPECT_EQ(header.sent_utc_ns(), stalled ? at(9.8) : usual_sent_utc_ns(header)) << header.sequence();
+  }
+  EXPECT_EQ(streams.environment.size(), ScriptedHolder::kSamples + 2);
+}
+
+TEST(Player, FramesDoNotWaitForTheSamplesOfAStalledHolder) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::STALL, scenario::Fault::ENVIRONMENT, 5, 10);
+  const Streams streams = play_scripted(scenario, kMax);
+  for (const auto& header : streams.camera) {
+    if (!header.has_frame()) continue;
+    EXPECT_EQ(header.sent_utc_ns(), usual_sent_utc_ns(header));
+  }
+  EXPECT_EQ(streams.environment.size(), ScriptedHolder::kSamples + 2);
+}
+
+// 16 s of stream in 1.6 s of real time, and a heartbeat is due after one second of silence.
+TEST(Player, AStalledStreamSendsNoHeartbeats) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::STALL, scenario::Fault::CAMERA, 3, 16);
+  const Streams streams = play_scripted(scenario, 10);
+  EXPECT_EQ(frame_numbers(streams.camera), numbers_without(1, 0));
+  for (const auto& header : streams.camera) EXPECT_FALSE(header.has_heartbeat());
+}
+
+// Due at 4.8, 5.8 and 6.8 s, and away until 7.3 s.
+TEST(Player, ADisconnectionLosesWhatIsDueMeanwhile) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::DISCONNECT, scenario::Fault::CAMERA, 4, 2.5);
+  const Streams streams = play_scripted(scenario, kMax);
+  EXPECT_EQ(frame_numbers(streams.camera), numbers_without(4, 6));
+  EXPECT_EQ(streams.frames_sent, ScriptedCamera::kFrames - 3);
+  const auto starts = std::count_if(streams.camera.begin(), streams.camera.end(),
+                                    [](const auto& header) { return header.has_series_start(); });
+  EXPECT_EQ(starts, 2) << "repeated to the subscriber that comes back";
+  EXPECT_EQ(streams.environment.size(), ScriptedHolder::kSamples + 2) << "the other stream does not notice";
+}
+
+// Frame 5, due at 5.8 s and sent with the sample at 6 s, is lost although the connection is back from 5.9 s
+// on.
+TEST(Player, WhatIsDueBeforeTheReconnectionIsLost) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::DISCONNECT, scenario::Fault::CAMERA, 4, 1.1);
+  EXPECT_EQ(frame_numbers(play_scripted(scenario, kMax).camera), numbers_without(4, 5));
+}
+
+// 10 s of stream are half a second; the subscriber comes back some milliseconds after it, and what is sent
+// before it has, nobody gets.
+TEST(Player, APacedDisconnectionLosesAtLeastThat) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::DISCONNECT, scenario::Fault::CAMERA, 4, 10);
+  const Streams streams = play_scripted(scenario, 20);
+  const auto numbers = frame_numbers(streams.camera);
+  const auto after = std::find_if(numbers.begin(), numbers.end(), [](auto number) { return number > 3; });
+  EXPECT_EQ(after - numbers.begin(), 4);
+  ASSERT_NE(after, numbers.end()) << "it comes back";
+  EXPECT_GE(*after, 14u);
+  EXPECT_EQ(numbers, numbers_without(4, *after - 1));
+}
+
+TEST(Player, ADisconnectionMayOutlastTheRun) {
+  scenario::Scenario scenario;
+  add(scenario, scenario::Fault::DISCONNECT, scenario::Fault::ENVIRONMENT, 20, 1000);
+  Rig rig;
+  ScriptedCamera camera;
+  ScriptedHolder holder;
+  FaultInjector faults(scenario, scenario::Fault::ENVIRONMENT, kExampleStartNs);
+  Player player({&camera, &rig.camera, nullptr}, {&holder, &rig.environment, &faults}, {.speed = kMax});
+  player.run();
+  EXPECT_EQ(player.frames_sent(), ScriptedCamera::kFrames);
+  EXPECT_EQ(player.samples_sent(), 84u) << "those before 20 s";
 }
 
 }  // namespace

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import h5py
 import numpy as np
 import zmq
-from google.protobuf.message import DecodeError
 from processes import PATIENCE_S, SystemTest, free_ports, run
 from protocol.schema import streams_pb2
+from stream_subscriber import Subscriber, endpoints_of
 
 SCENARIO = """
 name: "programs test" seed: 5
@@ -21,50 +21,6 @@ pattern {{ center_row_px: 31.5 center_col_px: 39.5 ring_radius_px: 20 ring_width
 endpoints {{ camera: "tcp://127.0.0.1:*" environment: "tcp://127.0.0.1:*" control: "tcp://127.0.0.1:*" }}
 {faults}
 """
-
-
-class Subscriber:
-    """Both streams of a source; collects (topic, StreamMessage, pixels) until both series have ended."""
-
-    def __init__(self, endpoints):
-        self._context = zmq.Context()
-        self._poller = zmq.Poller()
-        for topic, endpoint in endpoints.items():
-            socket = self._context.socket(zmq.SUB)
-            socket.setsockopt(zmq.RCVHWM, 0)
-            socket.subscribe(topic)
-            socket.connect(endpoint)
-            self._poller.register(socket, zmq.POLLIN)
-        self._open = len(endpoints)
-        self.on_first_frame = lambda: None
-
-    def receive(self):
-        received = {b"camera": [], b"environment": []}
-        while self._open > 0:
-            ready = self._poller.poll(PATIENCE_S * 1000)
-            if not ready:
-                raise AssertionError("the stream fell silent before its end")
-            for socket, _ in ready:
-                topic, header, *pixels = socket.recv_multipart()
-                message = streams_pb2.StreamMessage()
-                try:
-                    message.ParseFromString(header)
-                except DecodeError:  # a fault put there on purpose
-                    message = None
-                if message is not None and message.HasField("heartbeat"):
-                    continue
-                received[topic].append((message, pixels))
-                if message is not None and message.HasField("series_end"):
-                    self._open -= 1
-                if message is not None and message.HasField("frame") and len(received[topic]) == 2:
-                    self.on_first_frame()
-        self._context.destroy(linger=0)
-        return received[b"camera"], received[b"environment"]
-
-
-def endpoints_of(process, *names):
-    """The addresses that a program prints when it has opened them."""
-    return {name: process.wait_line(lambda line, n=name: line.startswith(n + " "), name).split()[1] for name in names}
 
 
 class Programs(SystemTest):

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace glasswatch::simulation {
@@ -170,6 +175,65 @@ TEST_F(PublisherTest, GoesOnWhenASubscriberVanishes) {
   }
   EXPECT_TRUE(sent);
   EXPECT_EQ(publisher_.subscribers(), 0);
+}
+
+// Disconnects and opens again at the same address, however long the system takes to let go of it.
+void reconnect(Publisher& publisher) {
+  const auto deadline = Publisher::Clock::now() + seconds(4);
+  while (!publisher.reopen() && Publisher::Clock::now() < deadline) std::this_thread::yield();
+}
+
+TEST_F(PublisherTest, AfterADisconnectionSubscribersComeBackToTheStart) {
+  const std::string address = publisher_.endpoint();
+  Subscriber subscriber(context_, address, "camera", 100);
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  publisher_.try_send(start(11));
+  publisher_.try_send(frame(0, 8));
+  publisher_.disconnect();
+  EXPECT_FALSE(publisher_.connected());
+  EXPECT_EQ(publisher_.subscribers(), 0);
+  EXPECT_EQ(publisher_.subscribers_before(), 1);
+  EXPECT_TRUE(publisher_.try_send(frame(1, 8))) << "lost, not refused";
+  EXPECT_TRUE(publisher_.try_send(frame(2, 8)));
+  publisher_.heartbeat_if_idle(0);
+  publisher_.service();
+  EXPECT_EQ(publisher_.lost(), 2u);
+
+  reconnect(publisher_);
+  ASSERT_TRUE(publisher_.connected());
+  EXPECT_EQ(publisher_.endpoint(), address);
+  EXPECT_TRUE(subscriber.next().first.has_series_start());
+  EXPECT_EQ(subscriber.next().first.sequence(), 0u) << "what was handed over before is delivered";
+  // A ZeroMQ socket renews its subscriptions when its thread next looks at it.
+  auto back = std::async(std::launch::async, [&] { return subscriber.next().first; });
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1)) << "by itself";
+  EXPECT_TRUE(publisher_.try_send(frame(3, 8)));
+  const auto again = back.get();
+  EXPECT_TRUE(again.has_series_start());
+  EXPECT_EQ(again.sequence(), 3u) << "the next number";
+  EXPECT_EQ(subscriber.next().first.sequence(), 3u);
+}
+
+TEST_F(PublisherTest, ASeriesThatBeginsWhileDisconnectedIsAnnouncedAfterwards) {
+  publisher_.try_send(start(11));
+  publisher_.disconnect();
+  publisher_.try_send(end());
+  publisher_.try_send(start(12));
+  reconnect(publisher_);
+  Subscriber subscriber(context_, publisher_.endpoint(), "camera");
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 1));
+  EXPECT_EQ(subscriber.next().first.series_id(), 12u);
+}
+
+TEST_F(PublisherTest, AnAddressTakenMeanwhileIsAnError) {
+  publisher_.disconnect();
+  // The system takes a moment to let go of it, for another socket too.
+  zmq::socket_t thief(context_, zmq::socket_type::pub);
+  for (bool bound = false; !bound;) {
+    bound = zmq_bind(thief.handle(), publisher_.endpoint().c_str()) == 0;
+  }
+  EXPECT_THROW(while (!publisher_.reopen()) std::this_thread::sleep_for(std::chrono::milliseconds(100)),
+               StreamError);
 }
 
 TEST_F(PublisherTest, WaitingForSubscribersEndsAtTheDeadline) {

@@ -1,9 +1,11 @@
 #include "simulators/virtual_microscope.h"
 
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "tests/simulators/example_scenario.h"
@@ -182,6 +184,209 @@ TEST(VirtualMicroscope, HoldCommandFreezesTemperatureAndSaysSo) {
     ASSERT_EQ(message.header.environment().ramp_state(), stream::HOLDING);
     ASSERT_DOUBLE_EQ(message.header.environment().temperature_set_c(), 65);
   }
+}
+
+control::MicroscopeCommand command_of(const std::string& text) {
+  control::MicroscopeCommand command;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &command)) << text;
+  return command;
+}
+
+// What follows one another on the wire: "start REASON", "frame", "end REASON NOTE"; runs of frames counted.
+std::vector<std::string> story(const std::vector<Message>& messages) {
+  std::vector<std::string> lines;
+  int frames = 0;
+  const auto tell_frames = [&] {
+    if (frames > 0) lines.push_back(std::to_string(frames) + " frames");
+    frames = 0;
+  };
+  for (const Message& message : messages) {
+    if (message.header.has_frame()) {
+      ++frames;
+      continue;
+    }
+    tell_frames();
+    if (message.header.has_series_start()) {
+      lines.push_back("start " + message.header.series_start().reason());
+    } else {
+      lines.push_back("end " + stream::SeriesEnd::Reason_Name(message.header.series_end().reason()));
+    }
+  }
+  tell_frames();
+  return lines;
+}
+
+// A specimen that is quickly made, with two more ways of looking at it.
+scenario::Scenario scenario_with_specimen() {
+  auto scenario = example_scenario();
+  auto& specimen = *scenario.mutable_specimen();
+  specimen.set_field_nm(12);
+  specimen.set_thickness_nm(4);
+  specimen.set_column_nm(8);
+  specimen.set_packing_nm(3);
+  scenario.mutable_haadf()->set_pixel_nm(0.3);
+  auto& nanobeam = *scenario.mutable_nanobeam();
+  nanobeam.set_scan_rows(2);
+  nanobeam.set_scan_columns(3);
+  nanobeam.set_k_per_px_inv_nm(0.3);
+  return scenario;
+}
+
+TEST(Commands, StartSeriesReplacesTheRunningOne) {
+  VirtualMicroscope microscope(example_scenario(), counted_ids(), {});
+  take_until(microscope, 2);
+  const auto reply = microscope.execute(
+      command_of("reason: 'closer' start_series { frames: 3 frame_period_s: 0.5 exposure_s: 0.25 }"),
+      at(2.5));
+  EXPECT_TRUE(reply.accepted()) << reply.detail();
+  const auto rest = drain(microscope.camera());
+  EXPECT_EQ(story(rest), (std::vector<std::string>{"end STOPPED_BY_COMMAND", "start closer", "3 frames",
+                                                   "end COMPLETED"}));
+  EXPECT_EQ(rest[2].header.frame().exposure_start_utc_ns(), at(2.5));
+  EXPECT_EQ(rest[2].header.frame().exposure_end_utc_ns(), at(2.75));
+  EXPECT_EQ(rest[3].header.frame().exposure_start_utc_ns(), at(3));
+  EXPECT_FALSE(
+      microscope.execute(command_of("start_series { frame_period_s: 1 exposure_s: 2 }"), at(6)).accepted());
+  EXPECT_TRUE(microscope.execute(command_of("start_series { }"), at(50)).accepted());
+  EXPECT_EQ(story(drain(microscope.camera())),
+            (std::vector<std::string>{"start ", "10 frames", "end COMPLETED"}));
+}
+
+TEST(Commands, ChangeModeShowsTheSameSpecimenInAnotherWay) {
+  VirtualMicroscope microscope(scenario_with_specimen(), counted_ids(), {.frames = 10});
+  take_until(microscope, 2);
+  EXPECT_FALSE(microscope.execute(command_of("change_mode { mode: HRTEM }"), at(2)).accepted());
+  EXPECT_FALSE(microscope.execute(command_of("change_mode { }"), at(2)).accepted());
+  const auto reply = microscope.execute(command_of("reason: 'look' change_mode { mode: HAADF }"), at(2));
+  EXPECT_TRUE(reply.accepted()) << reply.detail();
+  const auto rest = drain(microscope.camera());
+  EXPECT_EQ(story(rest),
+            (std::vector<std::string>{"end STOPPED_BY_COMMAND", "start look", "8 frames", "end COMPLETED"}));
+  const auto& optics = rest[1].header.series_start().optics();
+  EXPECT_EQ(optics.mode(), stream::IMAGE);
+  EXPECT_DOUBLE_EQ(optics.pixel_size(), 0.3);
+  EXPECT_EQ(microscope.camera().truth().back().mode, scenario::HAADF);
+  EXPECT_TRUE(std::isnan(microscope.camera().truth().back().power));
+}
+
+TEST(Commands, AScanVisitsEveryPositionAndTheOrdinarySeriesComesBack) {
+  VirtualMicroscope microscope(scenario_with_specimen(), counted_ids(), {.frames = 20});
+  take_until(microscope, 2);
+  const auto reply = microscope.execute(
+      command_of("reason: 'map' start_scan { rows: 3 columns: 4 step_nm: 0.5 frame_period_s: 0.5 }"), at(2));
+  EXPECT_TRUE(reply.accepted()) << reply.detail();
+  const auto rest = drain(microscope.camera());
+  EXPECT_EQ(story(rest), (std::vector<std::string>{"end STOPPED_BY_COMMAND", "start scan: map", "12 frames",
+                                                   "end COMPLETED", "start after the scan", "12 frames",
+                                                   "end COMPLETED"}));
+  const auto& scan = rest[1].header.series_start().scan();
+  EXPECT_EQ(scan.rows(), 3u);
+  EXPECT_EQ(scan.columns(), 4u);
+  EXPECT_DOUBLE_EQ(scan.step_nm(), 0.5);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(rest[2 + i].header.frame().scan_row(), i / 4);
+    EXPECT_EQ(rest[2 + i].header.frame().scan_column(), i % 4);
+  }
+  EXPECT_FALSE(rest.at(16).header.frame().has_scan_row());
+}
+
+TEST(VirtualCamera, InNanobeamOneScanFollowsTheOther) {
+  auto scenario = scenario_with_specimen();
+  scenario.set_mode(scenario::NANOBEAM);
+  VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 9});
+  EXPECT_EQ(story(drain(microscope.camera())),
+            (std::vector<std::string>{"start operator", "6 frames", "end COMPLETED", "start next scan",
+                                      "3 frames", "end COMPLETED"}));
+}
+
+TEST(Commands, ChangeRampGoesToTheTemperatureAtTheRate) {
+  VirtualMicroscope microscope(example_scenario(), counted_ids(), {});
+  ASSERT_TRUE(
+      microscope.execute(command_of("change_ramp { to_c: 20 rate_k_per_min: 120 }"), at(25)).accepted());
+  EXPECT_FALSE(
+      microscope.execute(command_of("change_ramp { to_c: 20 rate_k_per_min: 0 }"), at(26)).accepted());
+  EXPECT_FALSE(
+      microscope.execute(command_of("change_ramp { to_c: 9000 rate_k_per_min: 9 }"), at(26)).accepted());
+  drain(microscope.camera());
+  const auto& truth = microscope.camera().truth();
+  // 70 degC at 25 s, then 2 K/s down to 20 degC at 50 s.
+  EXPECT_NEAR(truth[30].temperature_c, 70 - 2 * (30.4 - 25), 1e-9);
+  EXPECT_NEAR(truth[55].temperature_c, 20, 1e-9);
+}
+
+// 60 s of program, observed in stretches of 25 s with pauses of 10 s: 25 + 25 + 10 frames; the ramp waits
+// meanwhile, so after the first pause (at 25 s, 70 degC) it goes on from 70 degC at 35 s.
+TEST(VirtualCamera, RefocusingPausesSplitTheSeriesAndHoldTheRamp) {
+  auto scenario = example_scenario();
+  scenario.mutable_stage()->set_refocus_every_s(25);
+  scenario.mutable_stage()->set_refocus_wait_s(10);
+  VirtualMicroscope microscope(scenario, counted_ids(), {});
+  const auto messages = drain(microscope.camera());
+  EXPECT_EQ(story(messages),
+            (std::vector<std::string>{"start operator", "25 frames", "end COMPLETED",
+                                      "start after refocusing", "25 frames", "end COMPLETED",
+                                      "start after refocusing", "10 frames", "end COMPLETED"}));
+  const auto& truth = microscope.camera().truth();
+  EXPECT_EQ(truth[25].time_utc_ns, at(35));
+  EXPECT_NEAR(truth[24].temperature_c, 50 + (24.4 - 5), 1e-9);
+  EXPECT_NEAR(truth[25].temperature_c, 70 + 0.4, 1e-9);
+  scenario.mutable_stage()->set_hold_while_refocusing(false);
+  VirtualMicroscope restless(scenario, counted_ids(), {});
+  drain(restless.camera());
+  EXPECT_NEAR(restless.camera().truth()[25].temperature_c, 50 + (35.4 - 5), 1e-9);
+}
+
+TEST(VirtualCamera, AnEndlessSeriesAnnouncesNoNumberAndNoEnd) {
+  auto scenario = example_scenario();
+  scenario.mutable_frames()->set_endless(true);
+  VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 4});
+  const auto messages = drain(microscope.camera());
+  EXPECT_EQ(story(messages), (std::vector<std::string>{"start operator", "4 frames"}));
+  EXPECT_EQ(messages.front().header.series_start().expected_frames(), 0u);
+}
+
+TEST(Renderer, APreparedLoopRepeatsTheImageWithNewNoise) {
+  auto scenario = example_scenario();
+  scenario.mutable_frames()->set_prepared_loop(2);
+  scenario.mutable_frames()->set_dose_e_per_px(400);
+  VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 5});
+  const auto messages = drain(microscope.camera());
+  const auto counts = [&](std::size_t frame) {
+    std::vector<std::int16_t> values(32 * 48);
+    std::memcpy(values.data(), messages.at(frame + 1).pixels.data(), values.size() * 2);
+    return values;
+  };
+  // Both frames have the same mean E: their difference has variance 2 E, and chi^2 of it / 2 E one per pixel.
+  const auto one = counts(1);
+  const auto other = counts(3);
+  EXPECT_NE(one, other);
+  double chi_square = 0;
+  double pixels = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    const double sum = one[i] + other[i];
+    if (sum < 20) continue;
+    const double difference = one[i] - other[i];
+    chi_square += difference * difference / sum;
+    ++pixels;
+  }
+  ASSERT_GT(pixels, 500);
+  EXPECT_NEAR(chi_square / pixels, 1, 5 * std::sqrt(2 / pixels));
+}
+
+TEST(VirtualMicroscope, ThreadsChangeNothing) {
+  auto scenario = scenario_with_specimen();
+  scenario.set_mode(scenario::NANOBEAM);
+  scenario.mutable_detector()->set_binning(4);
+  const auto frames = [&](int threads) {
+    auto run = counted_ids();
+    run.threads = threads;
+    VirtualMicroscope microscope(scenario, run, {.frames = 4});
+    return drain(microscope.camera());
+  };
+  const auto one = frames(1);
+  const auto three = frames(3);
+  ASSERT_EQ(one.size(), three.size());
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].pixels, three[i].pixels) << i;
 }
 
 TEST(VirtualHolder, SamplesAreJitteredWithinBoundsAndBracketTheRun) {

@@ -48,8 +48,10 @@ class CommandLine(SystemTest):
                 self.assertEqual((again.returncode, again.stdout), (0, done.stdout))
 
     def test_example_scenarios_run(self):
-        examples = sorted((SOURCE / "config/scenarios").glob("*.textproto"))
-        self.assertTrue(examples)
+        # The full-size ones prepare for many seconds under sanitizers: scenarios_test.py reads them.
+        folder = SOURCE / "config/scenarios"
+        examples = [folder / "first-light.textproto", *sorted(folder.glob("*-small.textproto"))]
+        self.assertEqual(len(examples), 7)
         for example in examples:
             with self.subTest(example.name):
                 done = run("glasswatch-simulate", example, "--frames", 2, "--speed", "max", "--camera-endpoint",

@@ -82,6 +82,9 @@ class Process:
     def running(self):
         return self._process.poll() is None
 
+    def ended(self):
+        return not self.running()
+
     def wait(self, seconds=None):
         """Waits for the end; returns the exit code."""
         code = self._process.wait(seconds or PATIENCE_S * 2)
