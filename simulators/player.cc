@@ -36,7 +36,8 @@ void Player::obey(MicroscopeControl& control, Execute execute) {
 
 void Player::run() {
   begun_ = Clock::now();
-  origin_utc_ns_ = camera_.feed->due_utc_ns().value_or(0);
+  const auto environment_due = environment_.feed == nullptr ? std::nullopt : environment_.feed->due_utc_ns();
+  origin_utc_ns_ = camera_.feed->due_utc_ns().value_or(environment_due.value_or(0));
   present_utc_ns_ = origin_utc_ns_;
   while (step()) {
   }

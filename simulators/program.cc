@@ -14,9 +14,9 @@ double parse_speed(const std::string& text, const std::string& option) {
   double speed = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, speed);
-  if (result.ec != std::errc() || result.ptr != end || !(speed > 0 && speed <= 1e9)) {
+  if (result.ec != std::errc() || result.ptr != end || !(speed >= 1e-6 && speed <= 1e9)) {
     throw UsageError(option + " " + text +
-                     ": is no speed; allowed: \"max\" or a number in (0, 1e9], 1 = real time");
+                     ": is no speed; allowed: \"max\" or a number in [1e-6, 1e9], 1 = real time");
   }
   return speed;
 }

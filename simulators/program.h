@@ -10,7 +10,7 @@
 
 namespace glasswatch::simulation {
 
-/// "max" or a number above 0; throws UsageError naming `option`.
+/// "max" or a number in [1e-6, 1e9]; throws UsageError naming `option`.
 double parse_speed(const std::string& text, const std::string& option);
 
 /// Waits up to `wait_s` until every publisher has a subscriber; throws StreamError naming those without. 0:

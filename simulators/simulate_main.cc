@@ -91,7 +91,9 @@ void simulate(const Options& options) {
   run.clock = options.live_clock ? stream::LIVE_CLOCK : stream::RECORDED_CLOCK;
   if (!options.live_clock) run.start_utc_ns = *parse_utc(scenario.start_utc());
   if (scenario.has_specimen()) std::cerr << "preparing the specimen" << std::endl;
+  release_interrupts();  // preparing may take long, and has nothing to end in order
   VirtualMicroscope microscope(scenario, run, options.length);
+  catch_interrupts();
   FaultInjector camera_faults(scenario, scenario::Fault::CAMERA, microscope.start_utc_ns());
   FaultInjector environment_faults(scenario, scenario::Fault::ENVIRONMENT, microscope.start_utc_ns());
   Player player({&microscope.camera(), &camera, &camera_faults},

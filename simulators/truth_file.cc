@@ -86,6 +86,10 @@ void put_frames(H5::Group group, const std::vector<FrameTruth>& frames) {
          [](const F& f) { return f.stage.residual_column_nm(); });
   column("defocus_nm", "nm", "defocus beyond that of the mode",
          [](const F& f) { return f.stage.defocus_nm; });
+  column("probe_row_nm", "nm", "where the probe met the field, NaN = no scan",
+         [](const F& f) { return f.probe_row_nm; });
+  column("probe_column_nm", "nm", "where the probe met the field, NaN = no scan",
+         [](const F& f) { return f.probe_column_nm; });
   column("scan_row", "1", "position in the scan; -1 = no scan", [](const F& f) { return f.scan_row; });
   column("scan_column", "1", "position in the scan; -1 = no scan", [](const F& f) { return f.scan_column; });
 }
@@ -107,7 +111,8 @@ void put_environment(H5::Group group, const std::vector<SampleTruth>& samples) {
 
 void put_specimen(H5::H5File& file, const Specimen& specimen, const std::vector<NucleusFrames>& seen) {
   H5::Group group = file.createGroup("nuclei");
-  const auto nuclei = specimen.nuclei();
+  // Those of the last frame: an exposure that was lost may have gone further.
+  const auto nuclei = specimen.nuclei().first(seen.size());
   const auto nucleus = [&](const char* name, const char* units, const char* long_name, auto value) {
     put_column(group, name, nuclei, units, long_name, value);
   };
@@ -121,7 +126,6 @@ void put_specimen(H5::H5File& file, const Specimen& specimen, const std::vector<
           [](const N& n) { return static_cast<std::uint8_t>(n.phase); });
   nucleus("born_s", "s", "birth, since the start of the run", [](const N& n) { return n.born_s; });
   nucleus("born_c", "degC", "temperature of the specimen at birth", [](const N& n) { return n.born_c; });
-  nucleus("radius_nm", "nm", "radius in the last frame", [](const N& n) { return n.radius_nm; });
   std::vector<double> rotations;
   for (const Nucleus& n : nuclei) rotations.insert(rotations.end(), n.rotation.begin(), n.rotation.end());
   put(group, "rotation", rotations, {nuclei.size(), 3, 3}, "1",
@@ -129,6 +133,8 @@ void put_specimen(H5::H5File& file, const Specimen& specimen, const std::vector<
   const auto frame = [&](const char* name, const char* long_name, auto value) {
     put_column(group, name, seen, "1", long_name, value);
   };
+  put_column(group, "radius_nm", seen, "nm", "radius in the last frame",
+             [](const NucleusFrames& n) { return n.radius_nm; });
   frame("frame_born", "row of /frames that first has it; -1 = none",
         [](const NucleusFrames& n) { return n.born; });
   for (std::size_t index = 0; index < 3; ++index) {
@@ -150,7 +156,8 @@ void put_specimen(H5::H5File& file, const Specimen& specimen, const std::vector<
   motif("depth_nm", "nm", "its middle, from the entrance surface", [](const M& m) { return m.z_nm; });
   motif("radius_nm", "nm", "radius of the column", [](const M& m) { return m.radius_nm; });
   motif("height_nm", "nm", "height of the column", [](const M& m) { return m.height_nm; });
-  motif("angle_rad", "rad", "turn about the beam", [](const M& m) { return m.angle_rad; });
+  motif("angle_rad", "rad", "turn about the beam, from +column towards +row",
+        [](const M& m) { return m.angle_rad; });
   motif("region", "1", "1 core, 2 channel", [](const M& m) { return static_cast<std::uint8_t>(m.region); });
 }
 
@@ -187,9 +194,11 @@ void TruthFile::write(const scenario::Scenario& scenario, VirtualMicroscope& mic
 
   put_frames(root.createGroup("frames"), microscope.camera().truth());
   put_environment(root.createGroup("environment"), microscope.holder().truth());
-  H5::Group maps = root.createGroup("maps");
-  for (const TruthMap& map : microscope.truth_maps()) {
-    put(maps, map.name, map.values, {map.rows, map.columns}, map.units, map.long_name);
+  for (const scenario::Mode mode : microscope.renderer().modes()) {
+    H5::Group maps = root.createGroup(mode == scenario.mode() ? "maps" : "maps_" + scenario::Mode_Name(mode));
+    for (const TruthMap& map : microscope.renderer().truth_maps(mode)) {
+      put(maps, map.name, map.values, {map.rows, map.columns}, map.units, map.long_name);
+    }
   }
   if (const Specimen* specimen = microscope.specimen(); specimen != nullptr) {
     put_specimen(file_->hdf5, *specimen, microscope.camera().nucleus_frames());

@@ -12,6 +12,7 @@ namespace glasswatch::simulation {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t kAheadNs = 250'000'000;  // an exposure that begins so soon is made at once
 
 }  // namespace
 
@@ -34,7 +35,7 @@ Message VirtualCamera::take() {
   if (announcements_.empty()) return take_frame();
   Message message = std::move(announcements_.front().message);
   announcements_.pop_front();
-  if (running_ && announcements_.empty()) open_shutter();
+  open_shutter_ahead();
   return message;
 }
 
@@ -81,6 +82,9 @@ std::string VirtualCamera::start_scan(const ScanOrder& order, const std::string&
 std::string VirtualCamera::start_series(const Order& order, const std::string& reason,
                                         std::int64_t now_utc_ns) {
   const Order before = std::exchange(order_, order);
+  if (order.exposure_s == 0 && order.period_s > 0) {
+    order_.exposure_s = std::min(scenario_.frames().exposure_s(), 0.9 * order.period_s);
+  }
   Series series = ordinary(earliest(now_utc_ns));
   if (series.exposure_ns > series.period_ns) {
     order_ = before;
@@ -102,10 +106,12 @@ std::string VirtualCamera::change_mode(scenario::Mode mode, const std::string& r
     throw Refusal{text::concatenate("the scenario has no section for mode ", scenario::Mode_Name(mode))};
   }
   const scenario::Mode before = std::exchange(mode_, mode);
+  const std::uint64_t frames_before = std::exchange(order_.frames, 0);
   try {
     interrupt_for(ordinary(earliest(now_utc_ns)), reason, now_utc_ns);
   } catch (const Refusal&) {
     mode_ = before;
+    order_.frames = frames_before;
     throw;
   }
   resume_ = false;
@@ -140,7 +146,8 @@ VirtualCamera::Series VirtualCamera::ordinary(std::int64_t start_utc_ns) const {
 // lasts until the next.
 void VirtualCamera::place(Series& series) const {
   for (;;) {
-    const auto pause = scene_.stage.next_pause(seconds(series.start_utc_ns));
+    // Half a nanosecond on: the end of a pause, rounded to nanoseconds, is not within it.
+    const auto pause = scene_.stage.next_pause(seconds(series.start_utc_ns) + 0.5e-9);
     const std::int64_t pause_begin =
         pause ? run_.start_utc_ns + to_ns(pause->begin_s) : std::numeric_limits<std::int64_t>::max();
     series.until_utc_ns = std::min(run_.end_utc_ns, pause_begin);
@@ -178,7 +185,7 @@ void VirtualCamera::announce_start(const std::string& reason, std::uint64_t fitt
   identity.set_sample("simulated metallic glass");
   identity.set_software("glasswatch-simulate " GLASSWATCH_VERSION);
   identity.set_source(scenario_.name());
-  if (!scenario_.frames().endless()) {
+  if (!(scenario_.frames().endless() && series_.kind == Kind::kOrdinary && series_.frames == 0)) {
     start.set_expected_frames(series_.frames > 0 ? std::min(series_.frames, fitting) : fitting);
   }
   start.set_reason(reason);
@@ -194,7 +201,11 @@ void VirtualCamera::announce_start(const std::string& reason, std::uint64_t fitt
 void VirtualCamera::end(stream::SeriesEnd::Reason reason, const std::string& note, std::int64_t due_utc_ns) {
   if (scene_.renderer.busy()) scene_.renderer.finish();  // lost
   running_ = false;
-  if (scenario_.frames().endless() && reason == stream::SeriesEnd::COMPLETED) return;
+  if (!announcements_.empty() && announcements_.back().message.header.has_series_start() &&
+      announcements_.back().due_utc_ns > due_utc_ns) {
+    announcements_.pop_back();  // it lay in the future, and nobody has heard of it
+    return;
+  }
   Announcement announcement{.due_utc_ns = due_utc_ns, .message = {}};
   auto& header = announcement.message.header;
   header.set_schema_version(wire::kSchemaVersion);
@@ -214,6 +225,20 @@ void VirtualCamera::interrupt_for(Series series, const std::string& reason, std:
   begin(std::move(series), reason);
 }
 
+// Only just before it begins: what a command still may change is not made.
+void VirtualCamera::open_shutter_ahead() {
+  if (!running_ || !announcements_.empty()) return;
+  if (series_.taken > 0 && series_.exposure_start() - busy_until_utc_ns_ > kAheadNs) return;
+  open_shutter();
+}
+
+void VirtualCamera::heater_changed(std::int64_t now_utc_ns) {
+  if (!scene_.renderer.busy() || series_.exposure_start() <= now_utc_ns) return;
+  scene_.renderer.finish();
+  --exposures_;
+  open_shutter();
+}
+
 void VirtualCamera::open_shutter() {
   const double start_s = seconds(series_.exposure_start());
   const double end_s = seconds(series_.exposure_end());
@@ -229,13 +254,17 @@ void VirtualCamera::open_shutter() {
                .dose_scale = (end_s - start_s) / scenario_.frames().exposure_s()};
   if (series_.exposure_ns == to_ns(scenario_.frames().exposure_s())) exposure_.dose_scale = 1;
   if (series_.scan.columns() > 0) {
-    exposure_.scan_row = static_cast<std::uint32_t>(series_.taken / series_.scan.columns());
-    exposure_.scan_column = static_cast<std::uint32_t>(series_.taken % series_.scan.columns());
+    const std::uint64_t position = series_.first + series_.taken;
+    exposure_.scan_row = static_cast<std::uint32_t>(position / series_.scan.columns());
+    exposure_.scan_column = static_cast<std::uint32_t>(position % series_.scan.columns());
     exposure_.probe_row_nm = series_.scan.step_nm() * (exposure_.scan_row - (series_.scan.rows() - 1) / 2.0);
     exposure_.probe_column_nm =
         series_.scan.step_nm() * (exposure_.scan_column - (series_.scan.columns() - 1) / 2.0);
   }
-  if (scene_.specimen != nullptr) {
+  if (scene_.renderer.repeats(series_.mode)) {
+    // The images are those of the beginning, whatever the heater has done since.
+    exposure_.temperature_c = scenario_.ramp().start_c();
+  } else if (scene_.specimen != nullptr) {
     scene_.specimen->advance(middle_s, [this](double t_s) { return scene_.heater.temperature_c(t_s); });
   }
   scene_.renderer.begin(series_.mode, exposure_);
@@ -269,6 +298,9 @@ Message VirtualCamera::take_frame() {
   if (series_.scan.rows() > 0) {
     truth.scan_row = info.scan_row = static_cast<std::int32_t>(exposure_.scan_row);
     truth.scan_column = info.scan_column = static_cast<std::int32_t>(exposure_.scan_column);
+    const double middle_nm = scenario_.specimen().field_nm() / 2;
+    truth.probe_row_nm = middle_nm + exposure_.probe_row_nm - exposure_.shift_row_nm;
+    truth.probe_column_nm = middle_nm + exposure_.probe_column_nm - exposure_.shift_column_nm;
   }
   note_nuclei();
   truth_.push_back(truth);
@@ -281,7 +313,7 @@ Message VirtualCamera::take_frame() {
   busy_until_utc_ns_ = stop;
   ++series_.taken;
   after_frame();
-  if (running_ && announcements_.empty()) open_shutter();
+  open_shutter_ahead();
   return message;
 }
 
@@ -294,6 +326,7 @@ void VirtualCamera::note_nuclei() {
   nucleus_frames_.resize(nuclei.size());
   for (std::size_t i = 0; i < nuclei.size(); ++i) {
     auto& seen = nucleus_frames_[i];
+    seen.radius_nm = nuclei[i].radius_nm;
     if (seen.born < 0) seen.born = frame;
     for (std::size_t k = 0; k < seen.reached.size(); ++k) {
       if (seen.reached[k] < 0 && 2 * nuclei[i].radius_nm >= static_cast<double>(k + 1))
@@ -309,12 +342,22 @@ void VirtualCamera::after_frame() {
   const std::int64_t next_start = series_.exposure_start();
   const Kind kind = series_.kind;
   const bool paused = !complete && series_.until_utc_ns < run_.end_utc_ns;
+  const bool run_over = !complete && !paused;
+  if (run_over && kind == Kind::kOrdinary && scenario_.frames().endless()) {
+    running_ = false;  // and nobody is told
+    return;
+  }
+  Series rest = series_;
   end(stream::SeriesEnd::COMPLETED, paused ? "refocusing" : "", busy_until_utc_ns_);
-  if (kind != Kind::kOrdinary) {
+  if (paused) {
+    rest.start_utc_ns = next_start;
+    if (rest.frames > 0) rest.frames -= rest.taken;
+    rest.first += rest.taken;
+    rest.taken = 0;
+    begin(std::move(rest), "after refocusing");
+  } else if (kind != Kind::kOrdinary) {
     if (resume_) begin(ordinary(next_start), kind == Kind::kBurst ? "after the burst" : "after the scan");
     resume_ = false;
-  } else if (paused) {
-    begin(ordinary(next_start), "after refocusing");
   } else if (complete && order_.frames == 0) {
     begin(ordinary(next_start), "next scan");
   }

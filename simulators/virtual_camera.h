@@ -3,6 +3,7 @@
 
 #include <array>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,19 +30,22 @@ struct FrameTruth {
   StageState stage;  // at mid-exposure
   std::int32_t scan_row = -1;
   std::int32_t scan_column = -1;
+  double probe_row_nm = std::numeric_limits<double>::quiet_NaN();  // in the field; scans only
+  double probe_column_nm = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Frames (index over the whole run, of those that were completed) in whose middle a nucleus was first there,
 /// and had first reached a diameter of 1, 2 and 3 nm; -1 = not seen.
 struct NucleusFrames {
+  double radius_nm = 0;  // in the last frame
   std::int64_t born = -1;
   std::array<std::int64_t, 3> reached = {-1, -1, -1};
 };
 
 /// Ordinary series follow one another as the scenario says: interrupted by refocusing pauses, in NANOBEAM one
 /// per scan. Bursts, scans and commanded series end the one that is running; an exposure that is under way is
-/// lost, as with a real camera. A frame is made while its exposure lasts: from the moment the exposure begins
-/// it can no longer be influenced, but for the true temperature kept with it.
+/// lost, as with a real camera. What a pause cuts short goes on after it. A frame is made while its exposure
+/// lasts: once that has begun, only the true temperature kept with it can still change.
 class VirtualCamera : public Feed {
  public:
   /// What the camera looks at. Everything outlives the camera.
@@ -89,9 +93,12 @@ class VirtualCamera : public Feed {
   /// One scan; then the ordinary series comes back if one was running.
   std::string start_scan(const ScanOrder& order, const std::string& reason, std::int64_t now_utc_ns);
 
+  /// The heater's program has changed at `now`: an exposure prepared ahead that has not begun is made anew.
+  void heater_changed(std::int64_t now_utc_ns);
+
   const std::vector<FrameTruth>& truth() const { return truth_; }
 
-  /// One entry per nucleus of the specimen, in order of birth.
+  /// One entry per nucleus that was there in the last frame, in order of birth.
   const std::vector<NucleusFrames>& nucleus_frames() const { return nucleus_frames_; }
 
  private:
@@ -106,6 +113,7 @@ class VirtualCamera : public Feed {
     std::int64_t exposure_ns = 0;
     std::int64_t until_utc_ns = 0;  // no exposure ends after it: end of the run, or a pause
     std::uint64_t frames = 0;       // 0 = until then
+    std::uint64_t first = 0;        // scan position of frame 0: not 0 when a pause cut the scan
     std::uint64_t taken = 0;
     stream::Scan scan = {};
 
@@ -126,6 +134,7 @@ class VirtualCamera : public Feed {
   void end(stream::SeriesEnd::Reason reason, const std::string& note, std::int64_t due_utc_ns);
   void interrupt_for(Series series, const std::string& reason, std::int64_t now_utc_ns);
   void open_shutter();
+  void open_shutter_ahead();
   Message take_frame();
   void note_nuclei();
   void after_frame();

@@ -6,6 +6,7 @@
 
 #include "protocol/client/utc_now.h"
 #include "protocol/configuration/text.h"
+#include "protocol/types/user_error.h"
 #include "protocol/wire/wire.h"
 
 namespace glasswatch::simulation {
@@ -42,13 +43,25 @@ Heater make_heater(const scenario::Scenario& scenario, const StageMotion& stage)
 
 RunSettings with_end(const scenario::Scenario& scenario, const StageMotion& stage, const Heater& heater,
                      RunSettings run, const RunLength& length) {
-  if (run.start_utc_ns == 0) run.start_utc_ns = utc_now_ns();
+  constexpr double kLongestS = 1e9;  // 32 years; nanoseconds since 1970 end in 2262
+  if (run.start_utc_ns == RunSettings::kWallClock) run.start_utc_ns = utc_now_ns();
   const std::uint64_t frames = length.frames > 0 ? length.frames : scenario.frames().count();
   const double observed_s = static_cast<double>(frames) * scenario.frames().frame_period_s();
-  const std::int64_t program_ns =
-      frames > 0 ? to_ns(with_pauses(stage, observed_s)) : to_ns(heater.program_s());
-  run.end_utc_ns =
-      run.start_utc_ns + (length.seconds > 0 ? std::min(to_ns(length.seconds), program_ns) : program_ns);
+  double program_s = frames > 0 ? with_pauses(stage, observed_s) : heater.program_s();
+  if (length.seconds > 0) program_s = std::min(program_s, length.seconds);
+  if (static_cast<double>(run.start_utc_ns) * 1e-9 + program_s > 9.2e9 || program_s > kLongestS) {
+    throw UsageError(
+        text::concatenate("the run would last ", program_s,
+                          " s; at most 1e9 s, and not beyond the year 2261: shorten it with --frames "
+                          "or --seconds"));
+  }
+  // In whole periods, so that rounding to nanoseconds neither adds nor takes a frame.
+  const std::int64_t period_ns = to_ns(scenario.frames().frame_period_s());
+  std::int64_t program_ns = to_ns(program_s);
+  if (frames > 0 && program_s >= with_pauses(stage, observed_s)) {
+    program_ns = static_cast<std::int64_t>(frames) * period_ns + to_ns(program_s - observed_s);
+  }
+  run.end_utc_ns = run.start_utc_ns + program_ns;
   return run;
 }
 
@@ -76,7 +89,15 @@ VirtualMicroscope::VirtualMicroscope(const scenario::Scenario& scenario, RunSett
       run_(with_end(scenario, stage_, heater_, std::move(run), length)),
       camera_(scenario,
               {.heater = heater_, .stage = stage_, .specimen = specimen_.get(), .renderer = renderer_}, run_),
-      holder_(scenario, heater_, stage_, run_) {}
+      holder_(scenario, heater_, stage_, run_) {
+  if (!camera_.due_utc_ns()) {
+    throw UsageError(text::concatenate("no exposure fits into the run of ",
+                                       static_cast<double>(run_.end_utc_ns - run_.start_utc_ns) * 1e-9,
+                                       " s; make frames.exposure_s shorter, or the run longer with "
+                                       "frames.count, ramp.hold_after_s, --frames or "
+                                       "--seconds"));
+  }
+}
 
 control::MicroscopeReply VirtualMicroscope::execute(const control::MicroscopeCommand& command,
                                                     std::int64_t now_utc_ns) {
@@ -108,8 +129,8 @@ std::string VirtualMicroscope::obey(const control::MicroscopeCommand& command, s
       const auto& series = command.start_series();
       if (series.frame_period_s() != 0)
         require_period(series.frame_period_s(), "start_series.frame_period_s");
-      require(series.exposure_s() >= 0 && series.exposure_s() <= 3600, "start_series.exposure_s",
-              series.exposure_s(), "(0, 3600], or 0 for the scenario's");
+      require(series.exposure_s() == 0 || (series.exposure_s() >= 1e-6 && series.exposure_s() <= 3600),
+              "start_series.exposure_s", series.exposure_s(), "[1e-6, 3600], or 0 for the scenario's");
       return camera_.start_series(
           {.frames = series.frames(), .period_s = series.frame_period_s(), .exposure_s = series.exposure_s()},
           reason, now_utc_ns);
@@ -136,6 +157,7 @@ std::string VirtualMicroscope::obey(const control::MicroscopeCommand& command, s
     }
     case control::MicroscopeCommand::kHoldTemperature:
       heater_.hold(now_s);
+      camera_.heater_changed(now_utc_ns);
       return text::concatenate("temperature held at ", heater_.setpoint_c(now_s), " °C");
     case control::MicroscopeCommand::kChangeRamp: {
       const auto& ramp = command.change_ramp();
@@ -143,6 +165,7 @@ std::string VirtualMicroscope::obey(const control::MicroscopeCommand& command, s
       require(ramp.rate_k_per_min() >= 0.001 && ramp.rate_k_per_min() <= 100000, "change_ramp.rate_k_per_min",
               ramp.rate_k_per_min(), "[0.001, 100000]");
       heater_.change(now_s, ramp.to_c(), ramp.rate_k_per_min());
+      camera_.heater_changed(now_utc_ns);
       return text::concatenate("ramp from ", heater_.setpoint_c(now_s), " to ", text::shortest(ramp.to_c()),
                                " °C at ", text::shortest(ramp.rate_k_per_min()), " K/min");
     }

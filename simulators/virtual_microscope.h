@@ -33,8 +33,8 @@ class VirtualMicroscope {
   std::int64_t start_utc_ns() const { return run_.start_utc_ns; }
   std::int64_t end_utc_ns() const { return run_.end_utc_ns; }
 
-  /// Planted maps of the scenario's first mode.
-  std::vector<TruthMap> truth_maps() const { return renderer_.truth_maps(scenario_.mode()); }
+  /// For the planted maps of every mode.
+  const Renderer& renderer() const { return renderer_; }
 
   /// Carries a command out at simulated time `now_utc_ns`. `accepted` false: nothing was done, `detail` says
   /// why.

@@ -170,6 +170,10 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
     fault("temperature.min_c must be below temperature.max_c");
   }
   for (const auto& rule : configuration.trigger()) {
+    if (rule.start_series().has_frame_period_s() &&
+        rule.start_series().exposure_s() > rule.start_series().frame_period_s()) {
+      fault("trigger \"" + rule.name() + "\": start_series.exposure_s is longer than its frame_period_s");
+    }
     const bool needs_order =
         rule.quantity() == config::RING_POWER || rule.quantity() == config::RING_COEFFICIENT;
     const auto& orders = configuration.symmetry().orders();
@@ -302,6 +306,25 @@ void check_faults(const scenario::Scenario& scenario, Faults& faults) {
   }
 }
 
+// What repeats cannot follow a specimen that changes.
+void check_loop(const scenario::Scenario& scenario, Faults& faults) {
+  const auto& frames = scenario.frames();
+  if (frames.prepared_loop() == 0) return;
+  const std::string field = text::concatenate("frames.prepared_loop = ", frames.prepared_loop());
+  if (scenario.mode() == scenario::NANOBEAM) {
+    faults.add({}, field + ": a scan shows another place in every frame; leave it out in mode NANOBEAM");
+  }
+  if (scenario.has_stage() || scenario.specimen().has_crystallization()) {
+    faults.add({}, field +
+                       ": repeated images neither drift nor crystallize; leave out the sections stage and "
+                       "crystallization");
+  }
+  constexpr double kMostBytes = 4e9;
+  if (4.0 * frames.prepared_loop() * frames.rows() * frames.columns() > kMostBytes) {
+    faults.add({}, field + ": the images would take more than 4 GB; make fewer or smaller ones");
+  }
+}
+
 // The rules that join several fields of a scenario.
 void check_consistency(const scenario::Scenario& scenario, Faults& faults) {
   const auto require = [&](bool fine, const std::string& what) {
@@ -334,6 +357,19 @@ void check_consistency(const scenario::Scenario& scenario, Faults& faults) {
           text::concatenate("frames of ", frames.rows(), " x ", frames.columns(),
                             " px are larger than the sensor, ", sensor, " x ", sensor,
                             " px at detector.binning = ", binning));
+  check_loop(scenario, faults);
+  const auto& beam = scenario.nanobeam();
+  const double reach_px =
+      frames.rows() + frames.columns() + std::abs(beam.center_row_px()) + std::abs(beam.center_col_px());
+  require(
+      !scenario.has_nanobeam() || reach_px * beam.k_per_px_inv_nm() * beam.probe_nm() <= 500,
+      "nanobeam: k_per_px_inv_nm x probe_nm x frame size is too large to compute; make one of them smaller");
+  const auto& stage = scenario.stage();
+  const double shortest_s = std::max(1.0, frames.frame_period_s());
+  require(stage.refocus_every_s() == 0 || stage.refocus_every_s() >= shortest_s,
+          text::concatenate("stage.refocus_every_s = ", text::shortest(stage.refocus_every_s()),
+                            " is not allowed: 0 (never), or at least ", text::shortest(shortest_s),
+                            " s, one frame period"));
   require(parse_utc(scenario.start_utc()).has_value(),
           "start_utc = \"" + scenario.start_utc() + "\" is no time; write \"2026-01-01T08:00:00Z\"");
 }

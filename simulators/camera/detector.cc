@@ -317,6 +317,12 @@ scenario::Detector ideal_detector() {
 
 }  // namespace
 
+std::vector<float> camera_kernel(const scenario::Scenario& scenario) {
+  const scenario::Detector& detector = scenario.has_detector() ? scenario.detector() : ideal_detector();
+  return scintillator_kernel(detector.blur_px() / detector.binning(),
+                             std::min(scenario.frames().rows(), scenario.frames().columns()));
+}
+
 Detector::Detector(const scenario::Scenario& scenario, int threads)
     : settings_(scenario.has_detector() ? scenario.detector() : ideal_detector()),
       ideal_(!scenario.has_detector()),
@@ -327,7 +333,7 @@ Detector::Detector(const scenario::Scenario& scenario, int threads)
       saturation_counts_(std::floor(settings_.saturation_counts())),
       read_noise_counts_(settings_.read_noise_counts() * std::sqrt(settings_.sub_frames())),
       threads_(std::max(threads, 1)),
-      kernel_(scintillator_kernel(settings_.blur_px() / settings_.binning(), std::min(rows_, columns_))) {
+      kernel_(camera_kernel(scenario)) {
   spread_gain();
   kill_pixels();
   const auto blocks = std::min(static_cast<std::size_t>(threads_), rows_);

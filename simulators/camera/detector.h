@@ -11,6 +11,10 @@
 
 namespace glasswatch::simulation {
 
+/// The blur of the scenario's camera along one axis, in its own pixels: weights for distances 0, 1, 2, ...;
+/// {1} where there is no blur.
+std::vector<float> camera_kernel(const scenario::Scenario& scenario);
+
 /// counts = round(clamp(offset + gain * (kernel * N) + read noise)), N Poisson of the expected electrons,
 /// gain = counts_per_electron * (1 + gain_spread g_px) and not below 0; ties round to even; clamped to int16
 /// and at saturation_counts; dead pixels read the offset. The kernel is that of the scintillator (Gaussian,

@@ -51,6 +51,12 @@ void Renderer::describe(scenario::Mode mode, stream::SeriesStart& start) const {
   modes_.at(mode)->describe(start);
 }
 
+std::vector<scenario::Mode> Renderer::modes() const {
+  std::vector<scenario::Mode> modes;
+  for (const auto& [mode, imaging] : modes_) modes.push_back(mode);
+  return modes;
+}
+
 void Renderer::begin(scenario::Mode mode, const Exposure& exposure) {
   frame_ = std::async(std::launch::async, [this, mode, exposure] { return make(mode, exposure); });
 }
@@ -61,7 +67,7 @@ std::vector<std::byte> Renderer::finish() {
 
 std::vector<std::byte> Renderer::make(scenario::Mode mode, const Exposure& exposure) {
   std::span<const float> expected = electrons_;
-  if (mode == scenario_.mode() && !loop_.empty()) {
+  if (repeats(mode)) {
     expected = prepared(exposure);
   } else {
     modes_.at(mode)->expected_electrons(exposure, electrons_);

@@ -28,6 +28,9 @@ class Renderer {
 
   bool has(scenario::Mode mode) const { return modes_.contains(mode); }
 
+  /// Whether frames of this mode come from the prepared loop.
+  bool repeats(scenario::Mode mode) const { return mode == scenario_.mode() && !loop_.empty(); }
+
   /// What a series in this mode says of camera and optics.
   void describe(scenario::Mode mode, stream::SeriesStart& start) const;
 
@@ -39,6 +42,8 @@ class Renderer {
   /// Waits for the frame and gives its pixels: int16 counts, row-major.
   std::vector<std::byte> finish();
 
+  /// The modes of the scenario.
+  std::vector<scenario::Mode> modes() const;
   std::vector<TruthMap> truth_maps(scenario::Mode mode) const { return modes_.at(mode)->truth_maps(); }
 
  private:

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "simulators/camera/detector.h"
 #include "simulators/parallel.h"
 #include "simulators/random.h"
 
@@ -32,6 +33,22 @@ constexpr double kBrightnessOfNuclei = 4;
 
 double deviation(std::uint64_t seed, std::uint64_t stream, int column) {
   return Random(seed, stream, static_cast<std::uint64_t>(column)).gaussian();
+}
+
+// Variance along one axis that the camera's blur leaves of speckle of unit variance: sum over distances of
+// the kernel's autocorrelation times the speckle's, both of the taps in force.
+double variance_left(std::span<const float> kernel, double sigma_px, std::size_t size) {
+  std::vector<double> blurred(size);
+  const auto reach = static_cast<std::ptrdiff_t>(kernel.size()) - 1;
+  for (const Tap& tap : gaussian_taps(sigma_px, 0, size)) {
+    for (std::ptrdiff_t k = -reach; k <= reach; ++k) {
+      const auto at = (static_cast<std::ptrdiff_t>(tap.offset) + k + static_cast<std::ptrdiff_t>(size)) %
+                      static_cast<std::ptrdiff_t>(size);
+      blurred[static_cast<std::size_t>(at)] +=
+          double{tap.weight} * kernel[static_cast<std::size_t>(std::abs(k))];
+    }
+  }
+  return std::inner_product(blurred.begin(), blurred.end(), blurred.begin(), 0.0);
 }
 
 // What one column adds to the law of the film.
@@ -99,6 +116,8 @@ DarkFieldMode::DarkFieldMode(const scenario::Scenario& scenario, std::shared_ptr
       specimen_(std::move(specimen)),
       layout_(lay_out(scenario, specimen_->film())),
       speckle_(speckle_field(scenario, layout_, threads)),
+      variance_left_(variance_left(camera_kernel(scenario), speckle_.sigma_px(), rows_) *
+                     variance_left(camera_kernel(scenario), speckle_.sigma_px(), columns_)),
       filter_(rows_, columns_, threads),
       shifted_brightness_(rows_ * columns_) {
   smooth_brightness();
@@ -177,12 +196,13 @@ double DarkFieldMode::rate_factor(double temperature_c) const {
 // and 330 deg C).
 void DarkFieldMode::advance(const Moment& now) {
   if (last_) {
+    const double elapsed_s = std::max(0.0, now.time_s - last_->time_s);
     const double middle_c = (last_->temperature_c + now.temperature_c) / 2;
     const double mean_factor =
         (rate_factor(last_->temperature_c) + 4 * rate_factor(middle_c) + rate_factor(now.temperature_c)) / 6;
     std::vector<double> elapsed_lifetimes;
     for (const auto& speckle_class : layout_.classes) {
-      elapsed_lifetimes.push_back((now.time_s - last_->time_s) * mean_factor / speckle_class.tau_s);
+      elapsed_lifetimes.push_back(elapsed_s * mean_factor / speckle_class.tau_s);
     }
     speckle_.advance(elapsed_lifetimes);
   }
@@ -204,7 +224,7 @@ void DarkFieldMode::expected_electrons(const Exposure& exposure, std::span<float
   const auto brightness = brightness_at(shift_row_px, shift_column_px);
   const double mean_electrons = dose_ * exposure.dose_scale;
   const auto scale = static_cast<float>(mean_electrons);
-  const auto amplitude = static_cast<float>(std::sqrt(settings_.contrast()));
+  const auto amplitude = static_cast<float>(std::sqrt(settings_.contrast() / variance_left_));
   in_blocks(threads_, electrons.size(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       electrons[i] = std::max(0.0f, scale * brightness[i] * (1 + amplitude * electrons[i]));

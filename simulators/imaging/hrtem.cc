@@ -248,7 +248,7 @@ class Renewal {
         1 / (settings_.tau_s() *
              std::exp(settings_.activation_ev() / kBoltzmannEvPerK *
                       (1 / (temperature_c + kZeroCInK) - 1 / (settings_.reference_c() + kZeroCInK))));
-    if (time_s_) integral_ += (time_s - *time_s_) * (rate + rate_per_s_) / 2;
+    if (time_s_) integral_ += std::max(0.0, time_s - *time_s_) * (rate + rate_per_s_) / 2;
     time_s_ = time_s;
     rate_per_s_ = rate;
   }
@@ -547,18 +547,19 @@ class HrtemMode::Parts {
 
   void describe(stream::SeriesStart& start) const;
   void expected_electrons(const Exposure& exposure, std::span<float> electrons);
-  TruthMap regions() const;
+  std::vector<TruthMap> truth_maps() const;
   double amplitude_scale() const { return amplitude_scale_; }
 
  private:
   Region region_at(std::size_t row, std::size_t column) const;
-  std::vector<PatchPlace> make_places() const;
+  std::vector<PatchPlace> make_places();
   std::vector<DrawnMotif> make_motifs() const;
   void make_slabs();
   void scale_contrast();
   void make_brightness();
+  void brighten();
 
-  void renew(Slab& slab, std::size_t patch);
+  void renew(Slab& slab, std::size_t index) const;
   void draw_motif(Slab& slab, const DrawnMotif& motif);
   void grow(std::size_t index);
   std::vector<Ball> neighbours(std::size_t index) const;
@@ -573,7 +574,8 @@ class HrtemMode::Parts {
   void for_each_row(const Point& centre, double radius_nm, Visit visit) const;
   std::vector<Point> images_of(const Point& centre, double radius_nm) const;
 
-  void refresh(Slab& slab);
+  void refresh();
+  void refresh(Slab& slab) const;
   void project_row(const Slab& slab, std::size_t row, float* out) const;
   void tabulate(double defocus_nm);
   void form_image(double shift_row_nm, double shift_column_nm);
@@ -590,11 +592,14 @@ class HrtemMode::Parts {
   Cells rows_;
   Cells columns_;
   Textures textures_;
+  std::vector<double> rate_factor_;  // of every column
   std::vector<PatchPlace> places_;
   std::vector<DrawnMotif> motifs_;
   std::vector<double> drawn_nm_;  // radius of every nucleus
   Renewal renewal_;
   std::vector<Slab> slabs_;
+  std::vector<float> excess_;   // brightness of the glass, less 1, rows x columns
+  float brightness_scale_ = 0;  // makes the mean 1 before there are crystals
   Field brightness_;
   Field image_;
   double amplitude_scale_ = 1;
@@ -641,12 +646,11 @@ Region HrtemMode::Parts::region_at(std::size_t row, std::size_t column) const {
   return specimen_->film().at(raster_.centre_nm(column), raster_.centre_nm(row)).region;
 }
 
-std::vector<PatchPlace> HrtemMode::Parts::make_places() const {
+std::vector<PatchPlace> HrtemMode::Parts::make_places() {
   const Film& film = specimen_->film();
-  std::vector<double> rate_factor;
   for (int column = 0; column < film.column_count(); ++column) {
     Random random(seed_, kColumnStream, static_cast<std::uint64_t>(column));
-    rate_factor.push_back(std::exp(-settings_.relaxation().ln_tau_spread() * random.gaussian()));
+    rate_factor_.push_back(std::exp(-settings_.relaxation().ln_tau_spread() * random.gaussian()));
   }
   const auto in_channel = static_cast<float>(std::sqrt(specimen_->settings().channel_density()));
   std::vector<PatchPlace> places;
@@ -655,7 +659,7 @@ std::vector<PatchPlace> HrtemMode::Parts::make_places() const {
       const Film::Place at = film.at(static_cast<double>(columns_.edge[j]) * raster_.pixel_nm,
                                      static_cast<double>(rows_.edge[i]) * raster_.pixel_nm);
       places.push_back({at.region, at.region == Region::kChannel ? in_channel : 1.0F,
-                        rate_factor[static_cast<std::size_t>(at.column)]});
+                        rate_factor_[static_cast<std::size_t>(at.column)]});
     }
   }
   return places;
@@ -692,7 +696,7 @@ void HrtemMode::Parts::make_slabs() {
 
 // The image of the glass alone, measured once.
 void HrtemMode::Parts::scale_contrast() {
-  for (Slab& slab : slabs_) refresh(slab);
+  refresh();
   tabulate(0);
   form_image(0, 0);
   double sum = 0;
@@ -710,23 +714,43 @@ void HrtemMode::Parts::scale_contrast() {
   tabulated_nm_.reset();
 }
 
-// The bright field of the channels, as a spectrum that the projections are added to.
 void HrtemMode::Parts::make_brightness() {
   const scenario::Specimen& film = specimen_->settings();
+  excess_.resize(raster_.rows * raster_.columns);
   const double excess = film.channel_nm() > 0 ? kBrightnessPerDensity * (1 - film.channel_density()) : 0;
   in_blocks(threads_, raster_.rows, [&](std::size_t begin, std::size_t end) {
     for (std::size_t row = begin; row < end; ++row) {
-      float* out = brightness_.pixels() + row * raster_.pitch();
       for (std::size_t column = 0; column < raster_.columns; ++column) {
         const double to_wall_nm =
             specimen_->film().at(raster_.centre_nm(column), raster_.centre_nm(row)).to_wall_nm;
         const double depth_nm = to_wall_nm - film.channel_nm() / 2;  // into the core
-        out[column] = static_cast<float>(1 + excess * std::erfc(depth_nm / kWallSoftnessNm) / 2);
+        excess_[row * raster_.columns + column] =
+            static_cast<float>(excess * std::erfc(depth_nm / kWallSoftnessNm) / 2);
+      }
+    }
+  });
+  brighten();
+}
+
+// The bright field of the channels, as a spectrum that the projections are added to. What has crystallized is
+// no longer brighter.
+void HrtemMode::Parts::brighten() {
+  in_blocks(threads_, raster_.rows, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+      float* out = brightness_.pixels() + row * raster_.pitch();
+      for (std::size_t column = 0; column < raster_.columns; ++column) {
+        const std::size_t i = row * raster_.columns + column;
+        float glass = 1;
+        for (const Slab& slab : slabs_) {
+          if (!slab.share.empty()) glass -= slab.share[i] / static_cast<float>(slabs_.size());
+        }
+        out[column] = 1 + excess_[i] * std::max(glass, 0.0F);
       }
     }
   });
   transform_.forward(brightness_);
-  const float scale = 1 / brightness_.spectrum()->real();  // the mean becomes 1
+  if (brightness_scale_ == 0) brightness_scale_ = 1 / brightness_.spectrum()->real();
+  const float scale = brightness_scale_;
   for (std::size_t row = 0; row < raster_.rows; ++row) {
     const double down = spline_transfer(cycles_per_px(row, raster_.rows));
     for (std::size_t column = 0; column < raster_.half(); ++column) {
@@ -736,7 +760,7 @@ void HrtemMode::Parts::make_brightness() {
   }
 }
 
-void HrtemMode::Parts::renew(Slab& slab, std::size_t index) {
+void HrtemMode::Parts::renew(Slab& slab, std::size_t index) const {
   Patch& patch = slab.patches[index];
   const PatchPlace& place = places_[index];
   Random random(seed_, slab.stream, (std::uint64_t{index} << 32) | patch.generation);
@@ -979,19 +1003,23 @@ void HrtemMode::Parts::project_row(const Slab& slab, std::size_t row, float* out
   add_crystal(slab.crystal.data() + offset, slab.share.data() + offset, raster_.columns, out);
 }
 
-// Renews the patches that are due, and takes the spectrum anew where anything has changed.
-void HrtemMode::Parts::refresh(Slab& slab) {
+// Renews the patches that are due, and takes the spectra anew where anything has changed.
+void HrtemMode::Parts::refresh() {
+  in_blocks(threads_, slabs_.size(), [this](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) refresh(slabs_[i]);
+  });
+}
+
+void HrtemMode::Parts::refresh(Slab& slab) const {
   for (std::size_t i = 0; i < slab.patches.size(); ++i) {
     const PatchPlace& place = places_[i];
     if (slab.patches[i].due <= renewal_.integral(place.region) * place.rate_factor) renew(slab, i);
   }
   if (!slab.changed) return;
   slab.changed = false;
-  in_blocks(threads_, raster_.rows, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t row = begin; row < end; ++row) {
-      project_row(slab, row, slab.field.pixels() + row * raster_.pitch());
-    }
-  });
+  for (std::size_t row = 0; row < raster_.rows; ++row) {
+    project_row(slab, row, slab.field.pixels() + row * raster_.pitch());
+  }
   transform_.forward(slab.field);
 }
 
@@ -1040,9 +1068,11 @@ void HrtemMode::Parts::form_image(double shift_row_nm, double shift_column_nm) {
 
 void HrtemMode::Parts::expected_electrons(const Exposure& exposure, std::span<float> electrons) {
   renewal_.pass(exposure.middle_s(), exposure.temperature_c);
+  const std::vector<double> drawn_before = drawn_nm_;
   drawn_nm_.resize(specimen_->nuclei().size());
   for (std::size_t i = 0; i < drawn_nm_.size(); ++i) grow(i);
-  for (Slab& slab : slabs_) refresh(slab);
+  if (drawn_nm_ != drawn_before) brighten();
+  refresh();
   tabulate(exposure.defocus_nm);
   form_image(exposure.shift_row_nm, exposure.shift_column_nm);
   const auto dose = static_cast<float>(dose_e_per_px_ * exposure.dose_scale);
@@ -1063,15 +1093,21 @@ void HrtemMode::Parts::describe(stream::SeriesStart& start) const {
   optics.set_pixel_unit("nm");
 }
 
-TruthMap HrtemMode::Parts::regions() const {
-  TruthMap map{"regions", "1", "1 core, 2 channel", raster_.rows, raster_.columns, {}};
-  map.values.reserve(raster_.rows * raster_.columns);
+std::vector<TruthMap> HrtemMode::Parts::truth_maps() const {
+  TruthMap region{"region", "1", "1 core, 2 channel", raster_.rows, raster_.columns, {}};
+  TruthMap tau{"tau_s",         "s", "lifetime of the speckle at the reference temperature", raster_.rows,
+               raster_.columns, {}};
+  const auto& relaxation = settings_.relaxation();
   for (std::size_t row = 0; row < raster_.rows; ++row) {
     for (std::size_t column = 0; column < raster_.columns; ++column) {
-      map.values.push_back(static_cast<float>(region_at(row, column)));
+      const Film::Place place = specimen_->film().at(raster_.centre_nm(column), raster_.centre_nm(row));
+      const double factor = place.region == Region::kChannel ? relaxation.channel_tau_factor() : 1;
+      region.values.push_back(static_cast<float>(place.region));
+      tau.values.push_back(static_cast<float>(relaxation.tau_s() * factor /
+                                              rate_factor_[static_cast<std::size_t>(place.column)]));
     }
   }
-  return map;
+  return {std::move(region), std::move(tau)};
 }
 
 // ----------------------------------------------------------------------------------------------- HrtemMode
@@ -1091,7 +1127,7 @@ void HrtemMode::expected_electrons(const Exposure& exposure, std::span<float> el
 }
 
 std::vector<TruthMap> HrtemMode::truth_maps() const {
-  return {parts_->regions()};
+  return parts_->truth_maps();
 }
 
 double HrtemMode::amplitude_scale() const {

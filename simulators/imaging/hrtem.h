@@ -71,7 +71,8 @@ class HrtemMode : public ImagingMode {
   /// `electrons` has rows * columns elements, row-major.
   void expected_electrons(const Exposure& exposure, std::span<float> electrons) override;
 
-  /// "regions": 1 core, 2 channel.
+  /// "region": 1 core, 2 channel; "tau_s" at the reference temperature, of the place (patches are 1.5 nm
+  /// wide).
   std::vector<TruthMap> truth_maps() const override;
 
   /// A of the equation above: 1 would be the weak phase object's own contrast.

@@ -38,8 +38,9 @@ struct TruthMap {
   std::vector<float> values;
 };
 
-/// Times of exposures never go back. Not thread-safe; may use threads of its own, with results that do not
-/// depend on them.
+/// Exposures come in order of time; one that begins before the middle of the last (a command may have
+/// cancelled that one) finds the specimen as it was left. Not thread-safe; may use threads of its own, with
+/// results that do not depend on them.
 class ImagingMode {
  public:
   virtual ~ImagingMode() = default;

@@ -94,6 +94,9 @@ class SpeckleField {
   /// n-th step has its own random numbers: the same steps give the same field.
   void advance(std::span<const double> elapsed_lifetimes);
 
+  /// Standard deviation of the spatial filter.
+  double sigma_px() const { return sigma_px_; }
+
   /// z(row - shift_row_px, column - shift_column_px), rows x columns: exact in law at any fraction of a
   /// pixel. For speckle_px = 0 shifts are rounded to whole pixels.
   void sample(double shift_row_px, double shift_column_px, std::span<float> z);

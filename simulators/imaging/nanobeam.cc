@@ -11,6 +11,7 @@
 namespace glasswatch::simulation {
 namespace {
 
+constexpr double kLittleOrder = 0.01;  // share of the lit volume in motifs
 constexpr std::uint64_t kCalibrationStream = 0x1600;
 constexpr int kCalibrationEdge = 10;  // probe positions along each edge of the field
 constexpr int kRingAngles = 180;
@@ -303,9 +304,14 @@ double NanobeamMode::ring_mean_of_field(std::uint64_t seed) {
   double sum = 0;
   for (int row = 0; row < kCalibrationEdge; ++row) {
     for (int column = 0; column < kCalibrationEdge; ++column) {
-      const double x_nm = (column + random.uniform()) * square_nm;
-      const double y_nm = (row + random.uniform()) * square_nm;
-      compute_intensity({x_nm, y_nm});
+      // The glass alone: ordered columns scatter much more, and differently from field to field.
+      constexpr int kMostTries = 100;
+      Point place;
+      for (int i = 0; i < kMostTries; ++i) {
+        place = {(column + random.uniform()) * square_nm, (row + random.uniform()) * square_nm};
+        if (motif_weight(place) < kLittleOrder) break;
+      }
+      compute_intensity(place);
       sum += ring_mean();
     }
   }
@@ -338,6 +344,11 @@ std::vector<TruthMap> NanobeamMode::truth_maps() const {
       map("sixfold_weight", "share of the lit volume in sixfold motifs", motifs(scenario::Motif::SIXFOLD)),
       map("crystal_weight", "share of the lit volume in nuclei",
           [this](const Point& probe) { return crystal_weight(probe); })};
+}
+
+double NanobeamMode::motif_weight(const Point& probe) const {
+  return motif_weight(probe, scenario::Motif::FOURFOLD) + motif_weight(probe, scenario::Motif::FIVEFOLD) +
+         motif_weight(probe, scenario::Motif::SIXFOLD);
 }
 
 double NanobeamMode::motif_weight(const Point& probe, scenario::Motif::Kind kind) const {

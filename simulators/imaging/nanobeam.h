@@ -27,8 +27,8 @@ namespace glasswatch::simulation {
 /// Friedel's law.
 ///
 /// One factor for the whole run brings the intensity to electrons, so that the crest at 4.3 nm^-1 is
-/// dose_e_per_px in the mean over azimuth and over 100 probe positions all over the field, as the specimen is
-/// at construction (statistical error about 2 %). Patterns differ from place to place as they should.
+/// dose_e_per_px in the mean over azimuth and over 100 probe positions that meet glass alone, no motifs, at
+/// construction (statistical error about 2 %). Patterns differ from place to place as they should.
 ///
 /// Computed on a grid finer than the speckle (steps of 1 / (16 s)) and interpolated by cubic polynomials. The
 /// error, with that of leaving out atoms, is below 2 % of the mean ring everywhere and below 0.5 % in the
@@ -83,6 +83,7 @@ class NanobeamMode : public ImagingMode {
   double ring_mean() const;
   double ring_mean_of_field(std::uint64_t seed);
   double motif_weight(const Point& probe, scenario::Motif::Kind kind) const;
+  double motif_weight(const Point& probe) const;  // of all kinds
   double crystal_weight(const Point& probe) const;
   double lit_share(double distance_nm, double radius_nm) const;
 

@@ -283,18 +283,38 @@ void append_sphere(Phase phase, const Rotation& rotation, double inner_nm, doubl
   const auto reach = [&](std::size_t i) {
     return static_cast<int>(outer_nm * std::sqrt(dot(basis[i], basis[i]))) + 2;
   };
+  const auto keep = [&](const Vector& position, Element element) {
+    // Before the rotation: its rounding must not move an atom across the edge of a shell.
+    const double distance_nm = std::sqrt(dot(position, position));
+    if (distance_nm < inner_nm || distance_nm >= outer_nm) return;
+    const Vector turned = rotated(rotation, position);
+    atoms.push_back({static_cast<float>(turned[0]), static_cast<float>(turned[1]),
+                     static_cast<float>(turned[2]), element});
+  };
+  const Vector& step = cell.edge_nm[2];
   for (int i = -reach(0); i <= reach(0); ++i) {
     for (int j = -reach(1); j <= reach(1); ++j) {
-      for (int k = -reach(2); k <= reach(2); ++k) {
-        for (const auto& site : cell.sites) {
-          const Vector position =
-              combine({i + site.fraction[0], j + site.fraction[1], k + site.fraction[2]}, cell.edge_nm);
-          // Before the rotation: its rounding must not move an atom across the edge of a shell.
-          const double distance_nm = std::sqrt(dot(position, position));
-          if (distance_nm < inner_nm || distance_nm >= outer_nm) continue;
-          const Vector turned = rotated(rotation, position);
-          atoms.push_back({static_cast<float>(turned[0]), static_cast<float>(turned[1]),
-                           static_cast<float>(turned[2]), site.element});
+      for (const auto& site : cell.sites) {
+        // A line of atoms, base + k step. Only the cells of it that can lie in the shell are looked at, with
+        // one to spare at each border: most of a thin shell's box is empty.
+        const Vector base =
+            combine({i + site.fraction[0], j + site.fraction[1], site.fraction[2]}, cell.edge_nm);
+        const double nearest = -dot(base, step) / dot(step, step);
+        const auto half_chord = [&](double radius_nm) {
+          const double square =
+              (radius_nm * radius_nm - dot(base, base)) / dot(step, step) + nearest * nearest;
+          return square > 0 ? std::sqrt(square) : 0;
+        };
+        const double half = half_chord(outer_nm);
+        const double hole = half_chord(inner_nm) - 1;
+        const int last = static_cast<int>(std::ceil(nearest + half));
+        for (int k = static_cast<int>(std::floor(nearest - half)); k <= last; ++k) {
+          if (k > nearest - hole && k < nearest + hole) {
+            k = static_cast<int>(std::floor(nearest + hole));
+            continue;
+          }
+          keep(combine({i + site.fraction[0], j + site.fraction[1], k + site.fraction[2]}, cell.edge_nm),
+               site.element);
         }
       }
     }

@@ -129,6 +129,21 @@ TEST(Scenario, JoinedRules) {
   EXPECT_THROW(parse_scenario("frames {} ramp {} pattern {}", "s"), ConfigurationError);
 }
 
+TEST(Scenario, WhatCannotBeSimulatedIsRefused) {
+  const std::string base = "name: \"s\" ramp {} pattern {} specimen {} ";
+  EXPECT_NO_THROW(parse_scenario(base + "frames { prepared_loop: 4 }", "s"));
+  for (const char* bad :
+       {"frames { prepared_loop: 4 } stage {}", "frames {} mode: HRTEM", "frames {} detector { binning: 3 }",
+        "frames { prepared_loop: 4 } mode: NANOBEAM nanobeam {}", "frames {} stage { refocus_every_s: 0.5 }",
+        "frames { rows: 4096 } detector { binning: 2 }",
+        "frames { rows: 4096 columns: 4096 prepared_loop: 200 }",
+        "frames {} nanobeam { k_per_px_inv_nm: 1 probe_nm: 20 }",
+        "frames {} nanobeam { center_row_px: 1e9 }"}) {
+    EXPECT_THROW(parse_scenario(base + bad, "s"), ConfigurationError) << bad;
+  }
+  EXPECT_THROW(parse_scenario("name: \"s\" frames {} ramp {} pattern {} hrtem {}", "s"), ConfigurationError);
+}
+
 TEST(Scenario, FaultsSayWhenAndBelongToTheirStream) {
   const auto complaint = [](const std::string& fault) -> std::string {
     try {

@@ -410,6 +410,11 @@ bool shows_fringes_off_the_middle(const Nucleus& nucleus) {
   return off_nm > 5 && off_nm < 8 && visible_wave(nucleus).length() > 0;
 }
 
+const scenario::Scenario& fringes_off_the_middle() {
+  static const scenario::Scenario kScenario = one_nucleus(2, shows_fringes_off_the_middle);
+  return kScenario;
+}
+
 // Horizontal distances from an axis, in a field of 12.8 nm that repeats.
 double distance_nm(const Point& axis, double x_nm, double y_nm) {
   return std::hypot(std::remainder(x_nm - axis.x_nm, 12.8), std::remainder(y_nm - axis.y_nm, 12.8));
@@ -454,7 +459,7 @@ std::complex<double> crystal_wave(const Lens& lens, std::span<const Nucleus> nuc
 }
 
 TEST(Hrtem, ANucleusShowsItsLatticeWithTheTransferOfItsDepth) {
-  const scenario::Scenario s = one_nucleus(2, shows_fringes_off_the_middle);
+  const scenario::Scenario& s = fringes_off_the_middle();
   auto film = specimen(s);
   HrtemMode mode(s, film, 1);
   const std::vector<float> before = image(mode, s, at(0));
@@ -480,7 +485,7 @@ TEST(Hrtem, ANucleusShowsItsLatticeWithTheTransferOfItsDepth) {
 // A ball of 2000 atoms would be seen at small k; what a whole film shows is only how it differs from the
 // glass.
 TEST(Hrtem, ANucleusHasTheMeanDensityOfTheGlass) {
-  const scenario::Scenario s = one_nucleus(2, shows_fringes_off_the_middle);
+  const scenario::Scenario& s = fringes_off_the_middle();
   auto film = specimen(s);
   HrtemMode mode(s, film, 1);
   const std::vector<float> before = image(mode, s, at(0));
@@ -664,8 +669,9 @@ TEST(Hrtem, DescribesTheOpticsAndPlantsTheRegions) {
   EXPECT_EQ(start.optics().pixel_size(), kPixelNm);
   EXPECT_EQ(start.optics().pixel_unit(), "nm");
   const std::vector<TruthMap> maps = mode.truth_maps();
-  ASSERT_EQ(maps.size(), 1u);
-  EXPECT_EQ(maps[0].name, "regions");
+  ASSERT_EQ(maps.size(), 2u);
+  EXPECT_EQ(maps[0].name, "region");
+  EXPECT_EQ(maps[1].name, "tau_s");
   ASSERT_EQ(maps[0].rows, 96u);
   ASSERT_EQ(maps[0].columns, 128u);
   ASSERT_EQ(maps[0].values.size(), 96u * 128u);

@@ -58,23 +58,23 @@ class Scenarios(SystemTest):
                 self.assertGreater(one.counts.std(), 0)
 
     def test_uniform_dynamics_have_the_planted_g2(self):
-        """Raw sums over 4096 independent pixels against 1 + A exp(-(t/tau)^beta); the error from 64 blocks of pixels."""
+        """Raw sums over 128 x 128 pixels, speckle of 2.5 px behind a blurring camera, against A exp(-(t/tau)^beta); the
+        error from 64 blocks of 16 x 16 pixels."""
         counts = self.take("ecm-uniform-small").counts.astype(float)
         with h5py.File(self.truth) as truth:
             tau_s, beta, contrast = (truth["maps"][name][()] for name in ("tau_s", "beta", "contrast"))
         self.assertEqual(np.ptp(tau_s), 0)
         self.assertEqual((float(tau_s[0, 0]), round(float(beta[0, 0]), 6), round(float(contrast[0, 0]), 6)), (100, 0.63, 0.1))
-        frames, pixels = len(counts), counts[0].size
-        series = counts.reshape(frames, pixels)
+        series = counts.reshape(len(counts), 8, 16, 8, 16).swapaxes(2, 3)
         mean = series.mean()
         for lag in (1, 2, 5, 10, 20, 40):
             # Deviations from the mean of everything: the products' own fluctuation is then the only error that matters.
             product = ((series[:-lag] - mean) * (series[lag:] - mean)).mean(0) / mean**2
-            blocks = product.reshape(64, -1).mean(1)
+            blocks = product.mean((2, 3)).ravel()
             error = blocks.std(ddof=1) / 8
             expected = 0.1 * np.exp(-((lag * 5 / 100) ** 0.63))
             self.assertAlmostEqual(blocks.mean(), expected, delta=5 * error, msg=f"lag {lag}")
-            self.assertLess(error, 0.002, "the test must be able to fail")
+            self.assertLess(error, 0.003, "the test must be able to fail")
 
     def test_channels_relax_faster_in_ecm_hold(self):
         counts = self.take("ecm-hold-small").counts.astype(float)
@@ -104,10 +104,10 @@ class Scenarios(SystemTest):
             for group in truth.values():
                 for data in group.values():
                     self.assertTrue(data.attrs["units"] and data.attrs["long_name"], data.name)
-        self.assertEqual(len(take.starts), 3, "a pause every 30 s of 75 s")
+        self.assertEqual(len(take.starts), 4, "a pause every 20 s of 75 s")
         self.assertEqual(len(take.counts), 150)
         gaps_s = np.diff(take.start_ns) * NS
-        self.assertEqual(sorted(np.round(gaps_s[gaps_s > 1], 3)), [10.5, 10.5])
+        self.assertEqual(sorted(np.round(gaps_s[gaps_s > 1], 3)), [10.5, 10.5, 10.5])
         np.testing.assert_array_equal(frames["time_utc_ns"], take.start_ns)
         np.testing.assert_allclose(frames["power"], np.nan)
         # The holder's clock is 0.35 s ahead; the true time stands beside the stamp.
@@ -117,6 +117,9 @@ class Scenarios(SystemTest):
         self.assertGreater(len(nuclei["born_c"]), 3)
         self.assertGreaterEqual(nuclei["born_c"].min(), 350)
         self.assertTrue((nuclei["radius_nm"] <= 4 + 1e-9).all())
+        first = np.argmin(nuclei["born_s"])  # is seen from birth on, no pause hides it
+        self.assertLess(nuclei["frame_born"][first], nuclei["frame_2nm"][first])
+        self.assertLess(nuclei["frame_2nm"][first], nuclei["frame_3nm"][first])
         born = nuclei["frame_born"]
         grown = nuclei["frame_3nm"] >= 0
         self.assertTrue(grown.any())
@@ -125,8 +128,10 @@ class Scenarios(SystemTest):
         middle_s = (frames["time_utc_ns"] - frames["time_utc_ns"][0]) * NS + 0.225
         seen = born >= 0
         self.assertTrue((nuclei["born_s"][seen] <= middle_s[born[seen]] + 1e-9).all())
-        # The image moves with the drift that is left: correlation with the first frame after undoing it is higher.
-        self.assertGreater(np.hypot(frames["residual_row_nm"], frames["residual_column_nm"]).max(), 0.05)
+        # The image moves with the drift that is left, until the stage takes it back.
+        residual = np.hypot(frames["residual_row_nm"], frames["residual_column_nm"])
+        self.assertGreater(residual.max(), 0.3)
+        self.assertLess(np.diff(residual).min(), -0.3, "the stage jumps back once half a nanometre is left")
 
     def test_scan_positions_and_planted_order(self):
         take = self.take("nbd-scan-small")

@@ -3,11 +3,13 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "protocol/types/user_error.h"
 #include "tests/simulators/example_scenario.h"
 
 namespace glasswatch::simulation {
@@ -336,6 +338,81 @@ TEST(VirtualCamera, RefocusingPausesSplitTheSeriesAndHoldTheRamp) {
   EXPECT_NEAR(restless.camera().truth()[25].temperature_c, 50 + (35.4 - 5), 1e-9);
 }
 
+// A period of 240.1 s ends, in nanoseconds, just before its double says so.
+TEST(VirtualCamera, RefocusesAtAnyPeriod) {
+  auto scenario = example_scenario();
+  scenario.mutable_stage()->set_refocus_every_s(240.1);
+  scenario.mutable_stage()->set_refocus_wait_s(120);
+  VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 1000});
+  EXPECT_EQ(story(drain(microscope.camera())).size(), 15u) << "five stretches of 240, the last of 40";
+}
+
+TEST(VirtualCamera, WhatAPauseCutsShortGoesOnAfterIt) {
+  auto scenario = scenario_with_specimen();
+  scenario.mutable_stage()->set_refocus_every_s(4);
+  scenario.mutable_stage()->set_refocus_wait_s(3);
+  scenario.set_mode(scenario::NANOBEAM);
+  VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 8});
+  const auto messages = drain(microscope.camera());
+  std::vector<std::uint32_t> positions;
+  for (const Message& message : messages) {
+    if (!message.header.has_frame()) continue;
+    positions.push_back(message.header.frame().scan_row() * 3 + message.header.frame().scan_column());
+  }
+  EXPECT_EQ(positions, (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 0, 1}));
+}
+
+// An exposure that a command cancels may lie later than those that follow it; the specimen must not run
+// backwards.
+TEST(VirtualCamera, EveryModeSurvivesABurstInTheDeadTime) {
+  auto scenario = scenario_with_specimen();
+  scenario.mutable_dark_field();
+  scenario.mutable_hrtem()->set_pixel_nm(0.1);
+  scenario.mutable_selected_area()->set_k_per_px_inv_nm(0.3);
+  for (const auto mode : {scenario::PATTERN, scenario::HRTEM, scenario::DARK_FIELD, scenario::NANOBEAM,
+                          scenario::SELECTED_AREA, scenario::HAADF}) {
+    scenario.set_mode(mode);
+    VirtualMicroscope microscope(scenario, counted_ids(), {.frames = 12});
+    take_until(microscope, 2.8);
+    ASSERT_TRUE(microscope.execute(burst_command(3, 0.05), at(2.85)).accepted());
+    int frames = 0;
+    for (const Message& message : drain(microscope.camera())) {
+      if (!message.header.has_frame()) continue;
+      std::vector<std::int16_t> counts(message.pixels.size() / 2);
+      std::memcpy(counts.data(), message.pixels.data(), message.pixels.size());
+      double sum = 0;
+      for (const auto value : counts) sum += value;
+      EXPECT_GT(sum, 0) << scenario::Mode_Name(mode) << " frame " << frames;
+      ++frames;
+    }
+    EXPECT_GT(frames, 9);
+  }
+}
+
+// A minute's rest between exposures of a second: the command comes before the next begins.
+TEST(Commands, AnExposureThatHasNotBegunSeesTheNewRamp) {
+  auto scenario = example_scenario();
+  scenario.mutable_frames()->set_frame_period_s(20);
+  for (const double dead_s : {0.1, 19.2}) {
+    scenario.mutable_frames()->set_exposure_s(20 - dead_s);
+    VirtualMicroscope microscope(scenario, counted_ids(), {});
+    take_until(microscope, 20 - dead_s);
+    ASSERT_TRUE(microscope.execute(command_of("hold_temperature { }"), at(20 - dead_s / 2)).accepted());
+    drain(microscope.camera());
+    const auto& frame = microscope.camera().truth()[1];
+    const double held_c = 50 + (20 - dead_s / 2 - 5);
+    EXPECT_NEAR(frame.temperature_c, held_c, 1e-9);
+    EXPECT_NEAR(frame.amplitude, 0.4 * std::clamp((held_c - 60) / 20, 0.0, 1.0), 1e-9);
+  }
+}
+
+TEST(VirtualMicroscope, ARunWithoutAnExposureIsRefused) {
+  EXPECT_THROW(VirtualMicroscope(example_scenario(), counted_ids(), {.seconds = 0.5}), UsageError);
+  auto scenario = example_scenario();
+  scenario.mutable_frames()->set_frame_period_s(3600);
+  EXPECT_THROW(VirtualMicroscope(scenario, counted_ids(), {.frames = 100'000'000}), UsageError);
+}
+
 TEST(VirtualCamera, AnEndlessSeriesAnnouncesNoNumberAndNoEnd) {
   auto scenario = example_scenario();
   scenario.mutable_frames()->set_endless(true);
@@ -343,6 +420,12 @@ TEST(VirtualCamera, AnEndlessSeriesAnnouncesNoNumberAndNoEnd) {
   const auto messages = drain(microscope.camera());
   EXPECT_EQ(story(messages), (std::vector<std::string>{"start operator", "4 frames"}));
   EXPECT_EQ(messages.front().header.series_start().expected_frames(), 0u);
+  VirtualMicroscope interrupted(scenario, counted_ids(), {.frames = 6});
+  take_until(interrupted, 2);
+  ASSERT_TRUE(interrupted.execute(burst_command(2, 0.5), at(2)).accepted());
+  EXPECT_EQ(story(drain(interrupted.camera())),
+            (std::vector<std::string>{"end STOPPED_BY_COMMAND", "start burst: test", "2 frames",
+                                      "end COMPLETED", "start after the burst", "3 frames"}));
 }
 
 TEST(Renderer, APreparedLoopRepeatsTheImageWithNewNoise) {
