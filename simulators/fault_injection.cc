@@ -133,6 +133,10 @@ void FaultInjector::accept(Message message, std::int64_t due_utc_ns) {
   if (swapped_) leave(*std::exchange(swapped_, std::nullopt), due_utc_ns);
 }
 
+void FaultInjector::settle(std::int64_t now_utc_ns) {
+  if (swapped_) leave(*std::exchange(swapped_, std::nullopt), now_utc_ns);
+}
+
 std::optional<std::int64_t> FaultInjector::leaves_utc_ns() const {
   return leaving_.empty() ? std::nullopt : std::optional(leaving_.begin()->first);
 }

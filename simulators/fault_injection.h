@@ -49,6 +49,9 @@ class FaultInjector {
   /// Takes in the next message of the stream. What comes of it leaves by release().
   void accept(Message message, std::int64_t due_utc_ns);
 
+  /// The stream has nothing more to come, without an end of series: what waited for a successor leaves.
+  void settle(std::int64_t now_utc_ns);
+
   /// When the next message leaves: at once where that is not above the present. nullopt: none is held.
   std::optional<std::int64_t> leaves_utc_ns() const;
 

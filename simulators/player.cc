@@ -106,6 +106,7 @@ std::optional<Player::Event> Player::next_take() {
 std::optional<Player::Event> Player::next_release() {
   std::optional<Event> first;
   for (Stream* stream : {&camera_, &environment_}) {
+    if (stream->faults != nullptr && !stream->feed->due_utc_ns()) stream->faults->settle(present_utc_ns_);
     const auto leaves = stream->faults == nullptr ? std::nullopt : stream->faults->leaves_utc_ns();
     if (leaves && (!first || *leaves < first->utc_ns)) first = {Event::Kind::kRelease, stream, *leaves};
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -49,6 +50,33 @@ double variance_left(std::span<const float> kernel, double sigma_px, std::size_t
     }
   }
   return std::inner_product(blurred.begin(), blurred.end(), blurred.begin(), 0.0);
+}
+
+// max(0, 1 + s z) of a standard normal z: its mean, and its covariance with z, which is the first coefficient
+// of its expansion in Hermite polynomials. To the correlation of two values the others add less than 1e-4 of
+// A.
+struct CutGaussian {
+  explicit CutGaussian(double s)
+      : mean(normal_share(1 / s) + s * std::exp(-1 / (2 * s * s)) / std::sqrt(2 * std::numbers::pi)),
+        covariance(s * normal_share(1 / s)) {}
+
+  static double normal_share(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
+
+  double mean;
+  double covariance;
+};
+
+// s for which the covariance over the mean, squared, is `contrast` > 0: bisection, as both grow with s.
+double amplitude_of(double contrast) {
+  double low = 0;
+  double high = 2;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    const CutGaussian cut(middle);
+    const double ratio = cut.covariance / cut.mean;
+    (ratio * ratio < contrast ? low : high) = middle;
+  }
+  return high;
 }
 
 // What one column adds to the law of the film.
@@ -116,10 +144,14 @@ DarkFieldMode::DarkFieldMode(const scenario::Scenario& scenario, std::shared_ptr
       specimen_(std::move(specimen)),
       layout_(lay_out(scenario, specimen_->film())),
       speckle_(speckle_field(scenario, layout_, threads)),
-      variance_left_(variance_left(camera_kernel(scenario), speckle_.sigma_px(), rows_) *
-                     variance_left(camera_kernel(scenario), speckle_.sigma_px(), columns_)),
       filter_(rows_, columns_, threads),
       shifted_brightness_(rows_ * columns_) {
+  if (settings_.contrast() > 0) {
+    const auto kernel = camera_kernel(scenario);
+    amplitude_ = amplitude_of(settings_.contrast() / (variance_left(kernel, speckle_.sigma_px(), rows_) *
+                                                      variance_left(kernel, speckle_.sigma_px(), columns_)));
+    cut_mean_ = CutGaussian(amplitude_).mean;
+  }
   smooth_brightness();
 }
 
@@ -223,8 +255,8 @@ void DarkFieldMode::expected_electrons(const Exposure& exposure, std::span<float
   speckle_.sample(shift_row_px, shift_column_px, electrons);
   const auto brightness = brightness_at(shift_row_px, shift_column_px);
   const double mean_electrons = dose_ * exposure.dose_scale;
-  const auto scale = static_cast<float>(mean_electrons);
-  const auto amplitude = static_cast<float>(std::sqrt(settings_.contrast() / variance_left_));
+  const auto scale = static_cast<float>(mean_electrons / cut_mean_);
+  const auto amplitude = static_cast<float>(amplitude_);
   in_blocks(threads_, electrons.size(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       electrons[i] = std::max(0.0f, scale * brightness[i] * (1 + amplitude * electrons[i]));

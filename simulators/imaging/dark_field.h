@@ -16,16 +16,14 @@
 namespace glasswatch::simulation {
 
 /// Expected electrons per pixel, at specimen coordinates s = r - shift,
-///   E(r, t) = max(0, dose B(s) (1 + sqrt(A / D) z(s, t))),
+///   E(r, t) = dose B(s) max(0, 1 + a z(s, t)) / m,
 /// B the brightness of regions and columns (mean of the frame = 1, edges smoothed by a pixel or two), z the
-/// field of kww_process.h, A the contrast, D the variance that the camera's blur will leave of the speckle
-/// (1 without blur). So g2 of the counts is 1 + A exp(-(t / tau)^beta), shot noise at lag 0 apart, with
-/// tau and beta those of the region, tau(T) as in scenario.proto, at every lag: the speckle is frozen during
-/// an exposure and is that of its middle. (A real exposure averages over its length; its contrast is smaller
-/// and its curve no stretched exponential where tau is not long against it. Frozen, the closed form holds for
-/// every exposure and every frame rate.) Clipping at zero takes place below z = -sqrt(D / A): at A / D = 0.1
-/// in 0.08 % of the pixels, which raises the mean by 0.007 % and lowers A by 0.17 %; at A = 0.15 in 0.5 %,
-/// 0.06 % and 1.1 %.
+/// field of kww_process.h, m the mean of the cut Gaussian, a such that, of the counts behind the camera's
+/// blur, g2 = 1 + A exp(-(t / tau)^beta), shot noise at lag 0 apart: A the contrast, tau and beta those of
+/// the region, tau(T) as in scenario.proto. It holds at every lag (within 1e-4 of A): the speckle is frozen
+/// during an exposure and is that of its middle. (A real exposure averages over its length; its contrast is
+/// smaller and its curve no stretched exponential where tau is not long against it. Frozen, the closed form
+/// holds for every exposure and every frame rate.)
 ///
 /// Between exposures tau follows a temperature that goes linearly from the one to the other.
 ///
@@ -84,7 +82,8 @@ class DarkFieldMode : public ImagingMode {
   std::shared_ptr<const Specimen> specimen_;
   Layout layout_;
   SpeckleField speckle_;
-  double variance_left_;  // of the speckle, by the camera's blur
+  double amplitude_ = 0;  // a
+  double cut_mean_ = 1;   // m
   PeriodicFilter filter_;
   std::vector<float> shifted_brightness_;
   std::optional<Moment> last_;

@@ -19,8 +19,8 @@ constexpr double kDose = 40;
 constexpr double kContrast = 0.1;
 constexpr double kTau_s = 10;
 constexpr double kBeta = 0.63;
-constexpr double kFitError = 5e-4;       // of the correlation in time, kww_process.h
-constexpr double kClippedShare = 0.002;  // of the contrast, dark_field.h
+constexpr double kFitError = 5e-4;      // of the correlation in time, kww_process.h
+constexpr double kClippedShare = 1e-4;  // of the contrast, dark_field.h
 
 using Image = std::vector<float>;
 

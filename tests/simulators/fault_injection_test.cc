@@ -142,6 +142,16 @@ Message spoiled(const scenario::Scenario& scenario, Message message) {
   return out;
 }
 
+TEST(FaultInjector, TheLastOfAnEndlessSeriesIsNotKept) {
+  FaultInjector injector(with(Fault::SWAP_WITH_NEXT, {1}), Fault::CAMERA, kStartNs);
+  injector.accept(frame(0), at(0.8));
+  injector.release();
+  injector.accept(frame(1), at(1.8));
+  EXPECT_EQ(injector.leaves_utc_ns(), std::nullopt) << "waits for a successor";
+  injector.settle(at(1.8));
+  EXPECT_EQ(injector.release().header.sequence(), 1u);
+}
+
 TEST(FaultInjector, PutsFaultsWhereTheScenarioSaysAndNowhereElse) {
   EXPECT_THAT(order_out({}), ElementsAre(0, 1, 2, 3, 4, 5, 6));
   EXPECT_THAT(order_out(with(Fault::LOSE, {0, 3})), ElementsAre(1, 2, 4, 5, 6));
