@@ -9,16 +9,7 @@
 
 #include "simulators/parallel.h"
 #include "simulators/random.h"
-
-// Loops that the compiler vectorizes, in one version for each width of the processor's registers, chosen when
-// the program starts. All give the same bits: nothing is contracted or summed in another order. They bring
-// the time of a full read-out from 7.3 ns (SSE2) to 5.3 ns (AVX2) and 3.9 ns (AVX-512) a pixel. Not with the
-// thread sanitizer, whose instrumented choice runs before the sanitizer is there.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define GLASSWATCH_WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define GLASSWATCH_WIDE
-#endif
+#include "simulators/wide_loops.h"
 
 namespace glasswatch::simulation {
 namespace {

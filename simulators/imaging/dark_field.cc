@@ -8,6 +8,7 @@
 #include <numeric>
 #include <utility>
 
+#include "simulators/activation.h"
 #include "simulators/camera/detector.h"
 #include "simulators/parallel.h"
 #include "simulators/random.h"
@@ -20,8 +21,6 @@ constexpr std::uint64_t kBrightnessStream = 0x1402;  // addressed by column
 constexpr std::uint64_t kNucleusStream = 0x1403;     // addressed by nucleus, in order of birth
 
 constexpr double kHighTensionKv = 300;
-constexpr double kBoltzmannEvPerK = 8.617333262e-5;  // CODATA 2018 (Rev. Mod. Phys. 93 (2021) 025010)
-constexpr double kZeroCelsiusK = 273.15;
 
 // The deviation of ln tau is cut at 3 standard deviations and quantised to 121 values; with two regions at
 // most 242 classes, fewer than a label of 8 bits can tell apart.
@@ -219,9 +218,7 @@ void DarkFieldMode::describe(stream::SeriesStart& start) const {
 
 double DarkFieldMode::rate_factor(double temperature_c) const {
   const auto& relaxation = settings_.relaxation();
-  const double inverse_k =
-      1 / (temperature_c + kZeroCelsiusK) - 1 / (relaxation.reference_c() + kZeroCelsiusK);
-  return std::exp(-relaxation.activation_ev() / kBoltzmannEvPerK * inverse_k);
+  return activated_rate(relaxation.activation_ev(), temperature_c, relaxation.reference_c());
 }
 
 // The mean rate by Simpson's rule: within 0.3 % where it grows sevenfold over the interval (40 K at 1.5 eV

@@ -14,18 +14,10 @@
 #include <optional>
 #include <utility>
 
+#include "simulators/activation.h"
 #include "simulators/parallel.h"
 #include "simulators/random.h"
-
-// Loops that the compiler vectorizes, in a second version for AVX2, chosen when the program starts. Both give
-// the same bits: nothing is contracted or summed in another order. Not for processors with FMA: gcc 12 makes
-// fmaddsub of complex products in spite of -ffp-contract=off. Not with the thread sanitizer, whose
-// instrumented choice runs before the sanitizer is there.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define GLASSWATCH_WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define GLASSWATCH_WIDE
-#endif
+#include "simulators/wide_loops.h"
 
 namespace glasswatch::simulation {
 namespace {
@@ -36,8 +28,6 @@ constexpr std::uint64_t kColumnStream = 0x1511;
 constexpr std::uint64_t kMotifStream = 0x1512;
 
 constexpr double kPi = std::numbers::pi;
-constexpr double kBoltzmannEvPerK = 8.617333262e-5;  // CODATA 2018, exact
-constexpr double kZeroCInK = 273.15;
 // h^2 / (2 pi m0 e): projected potential, V nm^3 in Fourier space, per nm of scattering factor.
 constexpr double kPotentialVNm2 = 0.47878010;
 
@@ -245,9 +235,7 @@ class Renewal {
 
   void pass(double time_s, double temperature_c) {
     const double rate =
-        1 / (settings_.tau_s() *
-             std::exp(settings_.activation_ev() / kBoltzmannEvPerK *
-                      (1 / (temperature_c + kZeroCInK) - 1 / (settings_.reference_c() + kZeroCInK))));
+        activated_rate(settings_.activation_ev(), temperature_c, settings_.reference_c()) / settings_.tau_s();
     if (time_s_) integral_ += std::max(0.0, time_s - *time_s_) * (rate + rate_per_s_) / 2;
     time_s_ = time_s;
     rate_per_s_ = rate;
@@ -283,8 +271,8 @@ struct Blend {
   std::array<float, 4> amplitude;
 };
 
-GLASSWATCH_WIDE void blend_run(const Blend& blend, const float* fall, const float* rise, std::size_t count,
-                               float* out) {
+GLASSWATCH_WIDE_COMPLEX void blend_run(const Blend& blend, const float* fall, const float* rise,
+                                       std::size_t count, float* out) {
   const auto [a, b, c, d] = blend.texture;
   const auto [wa, wb, wc, wd] = blend.amplitude;
   for (std::size_t i = 0; i < count; ++i) {
@@ -292,7 +280,8 @@ GLASSWATCH_WIDE void blend_run(const Blend& blend, const float* fall, const floa
   }
 }
 
-GLASSWATCH_WIDE void add_crystal(const float* crystal, const float* share, std::size_t count, float* out) {
+GLASSWATCH_WIDE_COMPLEX void add_crystal(const float* crystal, const float* share, std::size_t count,
+                                         float* out) {
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = out[i] * root(positive(1 - share[i])) + crystal[i];
   }
@@ -375,7 +364,8 @@ std::vector<Complex> shift_factors(std::size_t bins, std::size_t count, double s
   return factors;
 }
 
-GLASSWATCH_WIDE void table_indices(const float* across, float down, std::size_t count, std::int32_t* index) {
+GLASSWATCH_WIDE_COMPLEX void table_indices(const float* across, float down, std::size_t count,
+                                           std::int32_t* index) {
   for (std::size_t i = 0; i < count; ++i) {
     // Nearest entry of what is never negative; lround would keep the loop from being vectorised.
     const float above = 0.5F + std::min(across[i] + down, static_cast<float>(kTableEntries));
@@ -383,8 +373,8 @@ GLASSWATCH_WIDE void table_indices(const float* across, float down, std::size_t 
   }
 }
 
-GLASSWATCH_WIDE void add_filtered(const Complex* spectrum, const float* table, const std::int32_t* index,
-                                  std::size_t count, Complex* sum) {
+GLASSWATCH_WIDE_COMPLEX void add_filtered(const Complex* spectrum, const float* table,
+                                          const std::int32_t* index, std::size_t count, Complex* sum) {
   const float* from = reinterpret_cast<const float*>(spectrum);
   float* to = reinterpret_cast<float*>(sum);
   for (std::size_t i = 0; i < count; ++i) {
@@ -394,7 +384,8 @@ GLASSWATCH_WIDE void add_filtered(const Complex* spectrum, const float* table, c
   }
 }
 
-GLASSWATCH_WIDE void multiply(const Complex* factors, Complex factor, std::size_t count, Complex* values) {
+GLASSWATCH_WIDE_COMPLEX void multiply(const Complex* factors, Complex factor, std::size_t count,
+                                      Complex* values) {
   const float* across = reinterpret_cast<const float*>(factors);
   float* to = reinterpret_cast<float*>(values);
   const float re = factor.real();
@@ -408,7 +399,8 @@ GLASSWATCH_WIDE void multiply(const Complex* factors, Complex factor, std::size_
   }
 }
 
-GLASSWATCH_WIDE void to_electrons(const float* image, float dose, std::size_t count, float* electrons) {
+GLASSWATCH_WIDE_COMPLEX void to_electrons(const float* image, float dose, std::size_t count,
+                                          float* electrons) {
   for (std::size_t i = 0; i < count; ++i) {
     electrons[i] = dose * std::max(static_cast<float>(kDarkest), image[i]);
   }
@@ -474,8 +466,8 @@ struct Growth {
 
 // Takes the mean of the new part of a crystal out of its projection, and the glass out of its place, on a run
 // of pixels: by the difference of the vertical chords inside the slab.
-GLASSWATCH_WIDE void add_growth(const Growth& growth, const Point& from, double pixel_nm, std::size_t count,
-                                float* crystal, float* share) {
+GLASSWATCH_WIDE_COMPLEX void add_growth(const Growth& growth, const Point& from, double pixel_nm,
+                                        std::size_t count, float* crystal, float* share) {
   const auto top = static_cast<float>(growth.top_nm);
   const auto bottom = static_cast<float>(growth.bottom_nm);
   const auto x0 = static_cast<float>(from.x_nm);

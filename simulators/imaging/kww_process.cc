@@ -7,15 +7,7 @@
 
 #include "simulators/parallel.h"
 #include "simulators/random.h"
-
-// The compiler makes further versions for wider processors and chooses at run time. All give the same bits:
-// there is neither contraction nor reassociation. The choice comes before the thread sanitizer is ready for
-// it.
-#ifdef __SANITIZE_THREAD__
-#define GLASSWATCH_WIDE
-#else
-#define GLASSWATCH_WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#endif
+#include "simulators/wide_loops.h"
 
 namespace glasswatch::simulation {
 namespace {

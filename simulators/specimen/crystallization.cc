@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "simulators/activation.h"
 #include "simulators/random.h"
 
 namespace glasswatch::simulation {
@@ -14,14 +15,11 @@ constexpr std::uint64_t kChannelStream = 0x1211;
 constexpr double kStepS = 0.25;  // a power of two: grid points are exact
 constexpr double kMostSites = 20000;
 constexpr double kMostSitesPerNm2 = 0.1;
-constexpr double kBoltzmannEvPerK = 8.617333262e-5;  // CODATA 2018, from the exact k and e
-constexpr double kKelvin = 273.15;
 constexpr double kNm2PerUm2 = 1e6;
 
-/// exp(-E / k (1 / T - 1 / T_onset)), 0 below the onset.
+/// 0 below the onset.
 double activated(double energy_ev, double onset_c, double temperature_c) {
-  if (temperature_c < onset_c) return 0;
-  return std::exp(-energy_ev / kBoltzmannEvPerK * (1 / (temperature_c + kKelvin) - 1 / (onset_c + kKelvin)));
+  return temperature_c < onset_c ? 0 : activated_rate(energy_ev, temperature_c, onset_c);
 }
 
 /// Shares of B2 CuZr, Cu10Zr7 and monoclinic ZrO2. The oxide grows where oxygen gets in: after heating it is
