@@ -48,15 +48,16 @@ class Lens {
 /// projection of the packing from a random place, depth and turn. A patch is renewed at the rate 1 / tau(T),
 /// so that the correlation of the speckle falls as exp(-integral dt / tau). Channels: the amplitude is
 /// sqrt(channel_density) of the cores', and b = 1 + 1.5 (1 - channel_density) with walls 0.5 nm soft (fewer
-/// atoms scatter fewer electrons out of the aperture); b is then scaled to a mean of 1 over the frame.
+/// atoms scatter fewer electrons out of the aperture), scaled to a mean of 1 over the frame while all is
+/// glass; what has crystallized is no longer brighter.
 ///
 /// Crystals and motifs: their atoms, less their mean (a whole film shows no mean phase), and the glass
 /// weakened to sqrt(1 - share of the slab's thickness). A place belongs to the nucleus that reaches it first.
 /// A nucleus is drawn again when it has grown by 0.1 nm, and when it is full.
 ///
 /// Cost: 2048 x 2048 pixels and 3 slabs take 0.12 s of one core per exposure (a slab in which nothing has
-/// changed saves 0.03 s), more while hundreds of nuclei grow; memory: 8 bytes per pixel, and 12 per pixel and
-/// slab. Not thread-safe; constructions may run side by side.
+/// changed saves 0.03 s), more while hundreds of nuclei grow; memory: 12 bytes per pixel, and 12 per pixel
+/// and slab. Not thread-safe; constructions may run side by side.
 class HrtemMode : public ImagingMode {
  public:
   /// `threads` share the work on rows; the result does not depend on them. Frames, hrtem and specimen
