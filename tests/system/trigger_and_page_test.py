@@ -18,7 +18,7 @@ name: "trigger"
 seed: 9
 frames {{ rows: 128 columns: 128 frame_period_s: 1 exposure_s: 0.9 dose_e_per_px: 200 }}
 ramp {{ start_c: 330 stop_c: 420 rate_k_per_min: 20 sample_period_s: 0.075 sample_jitter_s: 0.025 noise_c: 0.05
-        hold_after_s: 600 }}
+        hold_after_s: 36000 }}
 pattern {{ center_row_px: 63.5 center_col_px: 63.5 ring_radius_px: 40 ring_width_px: 6 background: 0 planted_order: 4
            amplitude: 0.4 onset_c: 350 full_c: 400 }}
 endpoints {{ camera: "{camera}" environment: "{environment}" control: "{microscope}" }}
