@@ -142,10 +142,19 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
             "\" is no time; write \"2023-05-12T09:00:00Z\"");
     }
   }
+  if (const auto& calibration = configuration.calibration();
+      configuration.has_calibration() && (calibration.has_center_row_px() != calibration.has_center_col_px() ||
+                                          !(calibration.has_center_row_px() || calibration.has_estimate()))) {
+    fault("calibration needs both center_row_px and center_col_px, or neither and estimate { }");
+  }
   if (configuration.has_symmetry()) {
     const auto& symmetry = configuration.symmetry();
     if (!configuration.has_calibration()) {
-      fault("symmetry needs a calibration section with center_row_px and center_col_px");
+      fault("symmetry needs a calibration section: center_row_px and center_col_px, or estimate { }");
+    }
+    if (symmetry.motif_scan() && !configuration.calibration().has_disc_radius_px() &&
+        !configuration.calibration().has_estimate()) {
+      fault("symmetry.motif_scan needs calibration.disc_radius_px or calibration.estimate { }");
     }
     if (symmetry.has_r_min_px() && symmetry.has_r_max_px() && symmetry.r_min_px() >= symmetry.r_max_px()) {
       fault(text::concatenate("symmetry.r_min_px = ", text::shortest(symmetry.r_min_px()),
@@ -166,6 +175,26 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
       fault("symmetry.ring_*_inv_nm need calibration.k_per_px_inv_nm");
     }
   }
+  const auto& estimate = configuration.calibration().estimate();
+  if (estimate.has_r_min_px() != estimate.has_r_max_px() ||
+      (estimate.has_r_max_px() && estimate.r_min_px() >= estimate.r_max_px())) {
+    fault("calibration.estimate.r_min_px and r_max_px must both be set, the first below the second");
+  }
+  if (configuration.has_tiles()) {
+    const auto& tiles = configuration.tiles();
+    if (tiles.tile_px() % 2 != 0) {
+      fault(text::concatenate("tiles.tile_px = ", tiles.tile_px(), " must be even"));
+    }
+    if (tiles.k_min_inv_nm() >= tiles.k_max_inv_nm()) {
+      fault("tiles.k_min_inv_nm must be below k_max_inv_nm");
+    }
+    for (const auto order : tiles.orders()) {
+      if (2 * order > tiles.azimuthal_bins()) {
+        fault(text::concatenate("tiles.orders: ", order, " needs at least ", 2 * order,
+                                " azimuthal_bins, there are ", tiles.azimuthal_bins()));
+      }
+    }
+  }
   if (configuration.temperature().min_c() >= configuration.temperature().max_c()) {
     fault("temperature.min_c must be below temperature.max_c");
   }
@@ -174,14 +203,18 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
         rule.start_series().exposure_s() > rule.start_series().frame_period_s()) {
       fault("trigger \"" + rule.name() + "\": start_series.exposure_s is longer than its frame_period_s");
     }
-    const bool needs_order =
-        rule.quantity() == config::RING_POWER || rule.quantity() == config::RING_COEFFICIENT;
+    const bool needs_order = rule.quantity() == config::RING_POWER ||
+                             rule.quantity() == config::RING_COEFFICIENT ||
+                             rule.quantity() == config::MOTIF_SCORE;
     const auto& orders = configuration.symmetry().orders();
     if (needs_order && !configuration.has_symmetry()) {
       fault("trigger \"" + rule.name() + "\": its quantity needs a symmetry section");
     } else if (needs_order && std::find(orders.begin(), orders.end(), rule.order()) == orders.end()) {
       fault(text::concatenate("trigger \"", rule.name(), "\": order ", rule.order(),
                               " is not among symmetry.orders"));
+    }
+    if (rule.quantity() == config::MOTIF_SCORE && !configuration.symmetry().motif_scan()) {
+      fault("trigger \"" + rule.name() + "\": MOTIF_SCORE needs symmetry.motif_scan");
     }
     if (rule.quantity() == config::G2_FIRST_LAG && !configuration.has_ecm()) {
       fault("trigger \"" + rule.name() + "\": G2_FIRST_LAG needs an ecm section");
@@ -195,8 +228,15 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
 
 // Orders default to 2 .. 12; a list has no default in the schema.
 void fill_lists(config::Configuration& configuration) {
-  if (!configuration.has_symmetry() || configuration.symmetry().orders_size() > 0) return;
-  for (std::uint32_t order = 2; order <= 12; ++order) configuration.mutable_symmetry()->add_orders(order);
+  const auto fill = [](auto& orders) {
+    for (std::uint32_t order = 2; order <= 12; ++order) orders.Add(order);
+  };
+  if (configuration.has_symmetry() && configuration.symmetry().orders().empty()) {
+    fill(*configuration.mutable_symmetry()->mutable_orders());
+  }
+  if (configuration.has_tiles() && configuration.tiles().orders().empty()) {
+    fill(*configuration.mutable_tiles()->mutable_orders());
+  }
 }
 
 template <typename Schema>
@@ -400,6 +440,13 @@ config::Configuration parse_configuration(std::string_view source, const std::st
   return configuration;
 }
 
+void check_configuration(const config::Configuration& configuration) {
+  Faults faults("configuration");
+  check_ranges(configuration, nullptr, "", faults);
+  check_consistency(configuration, faults);
+  faults.throw_if_any();
+}
+
 config::Configuration load_configuration(const std::filesystem::path& path) {
   return parse_configuration(read_text(path), path.string(), path.parent_path());
 }
@@ -433,10 +480,6 @@ std::uint64_t digest(std::string_view text) {
 
 std::vector<std::string> unavailable_settings(const config::Configuration& configuration) {
   std::vector<std::string> lines;
-  if (configuration.symmetry().subtract_noise()) {
-    lines.emplace_back(
-        "symmetry.subtract_noise: this version does not estimate the noise floor; power is not reduced");
-  }
   if (configuration.ecm().engine() == config::MULTI_TAU) {
     lines.emplace_back("ecm.engine: MULTI_TAU is not in this version; EXACT is used");
   }

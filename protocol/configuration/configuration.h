@@ -30,6 +30,9 @@ config::Configuration load_configuration(const std::filesystem::path& path);
 config::Configuration parse_configuration(std::string_view text, const std::string& name,
                                           const std::filesystem::path& folder);
 
+/// Checks ranges and the rules between fields once more, after a change. Throws ConfigurationError.
+void check_configuration(const config::Configuration& configuration);
+
 /// Reads, parses and checks a simulator scenario.
 scenario::Scenario load_scenario(const std::filesystem::path& path);
 scenario::Scenario parse_scenario(std::string_view text, const std::string& name);

@@ -44,6 +44,33 @@ TEST(Configuration, MaskPathIsResolvedAgainstTheFile) {
             "/else/m.npy");
 }
 
+TEST(Configuration, TheCentreIsGivenOrEstimated) {
+  EXPECT_EQ(faults("calibration { estimate {} }"), "");
+  EXPECT_EQ(faults("calibration { center_row_px: 1 center_col_px: 2 estimate { frames: 4 } }"), "");
+  EXPECT_THAT(faults("calibration {}"), HasSubstr("estimate"));
+  EXPECT_THAT(faults("calibration { center_row_px: 1 estimate {} }"), HasSubstr("both center_row_px"));
+  EXPECT_THAT(faults("calibration { estimate { r_min_px: 9 r_max_px: 4 } }"), HasSubstr("r_min_px"));
+  EXPECT_THAT(faults("symmetry { r_min_px: 4 r_max_px: 9 }"), HasSubstr("symmetry needs a calibration"));
+  EXPECT_THAT(faults(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 motif_scan: true }"),
+              HasSubstr("disc_radius_px"));
+}
+
+TEST(Configuration, TilesAreChecked) {
+  EXPECT_EQ(faults("tiles {}"), "");
+  EXPECT_EQ(parse_configuration("tiles {}", "t", "/").tiles().orders_size(), 11);
+  EXPECT_THAT(faults("tiles { tile_px: 65 }"), HasSubstr("must be even"));
+  EXPECT_THAT(faults("tiles { k_min_inv_nm: 5 k_max_inv_nm: 4 }"), HasSubstr("k_min_inv_nm"));
+  EXPECT_THAT(faults("tiles { azimuthal_bins: 10 orders: [2, 6] }"), HasSubstr("needs at least 12"));
+}
+
+TEST(Configuration, AChangeIsCheckedLikeAFile) {
+  config::Configuration changed =
+      parse_configuration(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 }", "t", "/");
+  EXPECT_NO_THROW(check_configuration(changed));
+  changed.mutable_symmetry()->set_r_max_px(-1);
+  EXPECT_THROW(check_configuration(changed), ConfigurationError);
+}
+
 TEST(Configuration, OrdersDefaultToTwoThroughTwelve) {
   const auto configuration =
       parse_configuration(kCalibration + "symmetry { r_min_px: 4 r_max_px: 9 }", "t", "/folder");
