@@ -29,6 +29,25 @@ struct RowStatistics {
   double variance;
 };
 
+/// 1/(P N(D)) of a mask, kept as long as the mask stays the same.
+class PairCounts {
+ public:
+  explicit PairCounts(int azimuthal_bins);  // nothing masked
+
+  /// valid: P values, 1 = valid bin. A new mask costs two transforms, in the buffers of `fft`.
+  void count(std::span<const std::uint8_t> valid, RealFft& fft);
+
+  /// NaN for a shift without pairs.
+  const std::vector<double>& inverse() const { return inverse_; }
+  /// Every shift has a pair.
+  bool complete() const { return complete_; }
+
+ private:
+  std::vector<std::uint8_t> mask_;
+  std::vector<double> inverse_;
+  bool complete_ = true;
+};
+
 /// Eq. (1) of Voigt et al., Mater. Res. Lett. 11 (2023) 1022, for one row I_j of P azimuthal bins:
 ///   C(D)  = (<I_j I_{j+D}>_j - <I>^2) / <I>^2, the average over the N(D) pairs with both bins valid;
 ///   power(n) = Re sum_D C(D) exp(-2 pi i n D/P) / P, signed (without mask |F_n|^2/F_0^2, F = DFT of the
@@ -36,8 +55,9 @@ struct RowStatistics {
 ///   q/n is not an integer (pyxem 0.15.1's include_duplicates coefficient without its D = 0 term); NaN for n
 ///   = 1.
 /// Bins that are not finite are invalid. C agrees with the direct sums within about 1e-15 (1 + max C) P/min
-/// N. Cost: three FFTs of length P, two more when the row's mask differs from the previous row's. No
-/// allocation after construction. One object serves one thread; results do not depend on earlier rows.
+/// N. Cost: two FFTs of length P, one more for a masked row, two more when its mask differs from that of
+/// `pairs`. No allocation after construction. One object serves one thread; results do not depend on earlier
+/// rows.
 class AngularCorrelation {
  public:
   /// azimuthal_bins P >= 2; every order in 1 ... P/2.
@@ -46,20 +66,38 @@ class AngularCorrelation {
   /// row: P values. correlation: P, or empty if not wanted; power, coefficient: one per order. All are
   /// written always, NaN where the status says so.
   RowStatistics process(std::span<const double> row, std::span<double> correlation, std::span<double> power,
-                        std::span<double> coefficient);
+                        std::span<double> coefficient) {
+    return process(row, correlation, power, coefficient, pairs_);
+  }
+  /// The same with pair counts that the caller keeps for this row, whose mask is probably that of last time.
+  RowStatistics process(std::span<const double> row, std::span<double> correlation, std::span<double> power,
+                        std::span<double> coefficient, PairCounts& pairs);
 
   const std::vector<int>& orders() const { return orders_; }
 
  private:
-  void count_pairs();
+  struct Tap {  // of a coefficient, in C
+    std::size_t order, shift;
+    double weight;
+  };
+  struct Valid {
+    std::size_t bins;
+    double sum;
+  };
+
+  static std::vector<Tap> taps(int bins, std::span<const int> orders);
+  Valid find_valid(std::span<const double> row);
+  double take_deviations(std::span<const double> row, double mean, bool masked);
+  void correlate(std::span<double> power);
+  void correlate(std::span<double> power, const PairCounts& pairs);
 
   int bins_;
   std::vector<int> orders_;
   MaskNormalization normalization_;
   RealFft fft_;
-  std::vector<std::uint8_t> valid_;    // of the row at hand
-  std::vector<std::uint8_t> counted_;  // the mask that pairs_ belongs to
-  std::vector<double> pairs_;          // N(D)
+  PairCounts pairs_;
+  std::vector<Tap> taps_;
+  std::vector<std::uint8_t> valid_;  // of the row at hand
   std::vector<double> correlation_;
 };
 

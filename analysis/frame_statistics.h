@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "analysis/wide_loops.h"
 #include "protocol/types/pixels.h"
 
 namespace glasswatch::analysis {
@@ -13,8 +14,13 @@ struct FrameStatistics {
   std::uint64_t non_finite_pixels;  // NaN or infinite; 0 for integer types
 };
 
-/// saturation_point_counts: +infinity = unknown, nothing counts as saturated. Sums in double, row by row:
-/// exact for integer pixels up to 2^53 counts in total. No allocation; thread-safe.
+/// saturation_point_counts: +infinity = unknown, nothing counts as saturated. Integer pixels are summed as
+/// integers, exactly; floating ones in double, in eight partial sums whatever the processor. Bound by reading
+/// the memory. No allocation; thread-safe.
 FrameStatistics frame_statistics(const FrameView& frame, double saturation_point_counts);
+
+namespace internal {
+FrameStatistics frame_statistics(const FrameView& frame, double saturation_point_counts, LoopWidth width);
+}
 
 }  // namespace glasswatch::analysis

@@ -1,9 +1,11 @@
 #include "analysis/polar.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numbers>
+#include <numeric>
 #include <type_traits>
 
 #include "analysis/check.h"
@@ -14,8 +16,8 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Covering "at least half" is a threshold on sums of areas; bins cut exactly in half must not hang on
-// rounding.
-constexpr double kHalf = 0.5 * (1 - 1e-9);
+// rounding, which is up to 2^-24 = 6e-8 where the areas are kept as float.
+constexpr double kHalf = 0.5 * (1 - 1e-7);
 
 void check_geometry(const PolarGeometry& g) {
   GLASSWATCH_CHECK(std::isfinite(g.center_row_px) && std::isfinite(g.center_col_px), g.center_row_px,
@@ -31,11 +33,54 @@ std::size_t bin_count(const PolarGeometry& g) {
   return static_cast<std::size_t>(g.radial_bins) * static_cast<std::size_t>(g.azimuthal_bins);
 }
 
-struct Share {
-  std::uint32_t bin;
-  std::uint32_t pixel;
-  double area_px2;
+/// Clips the image rows in blocks, each with a list of its own: the lists one after the other are in the
+/// order of the pixels, whoever made them.
+std::vector<std::vector<internal::CommonArea>> clip_pixels(const PolarGeometry& geometry, int rows,
+                                                           int columns, std::span<const std::uint8_t> mask,
+                                                           std::span<const std::uint8_t> rows_wanted,
+                                                           Parallel& parallel) {
+  constexpr int kBlockRows = 16;
+  std::vector<std::vector<internal::CommonArea>> blocks(
+      static_cast<std::size_t>((rows - 1) / kBlockRows + 1));
+  auto clip_blocks = [&](int, int begin, int end) {
+    internal::PixelClipper clipper(geometry, rows_wanted);
+    for (int block = begin; block < end; ++block) {
+      const int first_row = block * kBlockRows, end_row = std::min(rows, first_row + kBlockRows);
+      auto pixel = static_cast<std::uint32_t>(first_row) * static_cast<std::uint32_t>(columns);
+      for (int row = first_row; row < end_row; ++row) {
+        for (int column = 0; column < columns; ++column, ++pixel) {
+          if (!mask.empty() && mask[pixel] != 0) continue;
+          clipper.clip(row, column, pixel, blocks[static_cast<std::size_t>(block)]);
+        }
+      }
+    }
+  };
+  parallel.run(static_cast<int>(blocks.size()), clip_blocks);
+  return blocks;
+}
+
+/// All pixels of bin 0, then those of bin 1, ...: shares[first[bin]] ... shares[first[bin + 1] - 1].
+struct SharesByBin {
+  std::vector<PixelShare> shares;
+  std::vector<std::size_t> first;
 };
+
+/// Counting sort; the pixels of a bin keep their order, which fixes the order of summation.
+SharesByBin sort_by_bin(const std::vector<std::vector<internal::CommonArea>>& blocks, std::size_t bins) {
+  SharesByBin sorted{{}, std::vector<std::size_t>(bins + 1, 0)};
+  for (const auto& block : blocks) {
+    for (const internal::CommonArea& common : block) ++sorted.first[common.bin + 1];
+  }
+  std::partial_sum(sorted.first.begin(), sorted.first.end(), sorted.first.begin());
+  sorted.shares.resize(sorted.first.back());
+  std::vector<std::size_t> next(sorted.first.begin(), sorted.first.end() - 1);
+  for (const auto& block : blocks) {
+    for (const internal::CommonArea& common : block) {
+      sorted.shares[next[common.bin]++] = {common.pixel, common.area_px2};
+    }
+  }
+  return sorted;
+}
 
 }  // namespace
 
@@ -54,78 +99,75 @@ double polar_bin_area_px2(const PolarGeometry& g, int i) {
 }
 
 PolarTransform::PolarTransform(const PolarGeometry& geometry, int rows, int columns,
-                               std::span<const std::uint8_t> mask)
+                               std::span<const std::uint8_t> mask, Parallel& parallel,
+                               std::span<const std::uint8_t> rows_wanted)
     : geometry_(geometry), rows_(rows), columns_(columns) {
-  check_geometry(geometry);
-  GLASSWATCH_CHECK(rows >= 1 && columns >= 1, rows, columns);
-  const std::size_t pixel_count = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+  check_geometry(geometry_);
+  GLASSWATCH_CHECK(rows_ >= 1 && columns_ >= 1, rows_, columns_);
+  const std::size_t pixel_count = static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_);
   GLASSWATCH_CHECK(pixel_count <= std::numeric_limits<std::uint32_t>::max(), pixel_count);
   GLASSWATCH_CHECK(mask.empty() || mask.size() == pixel_count, mask.size(), pixel_count);
+  const auto radial_bins = static_cast<std::size_t>(geometry_.radial_bins);
+  GLASSWATCH_CHECK(rows_wanted.empty() || rows_wanted.size() == radial_bins, rows_wanted.size(), radial_bins);
 
-  radius_px_ = radial_bin_centres_px(geometry);
-  const std::size_t bins = bin_count(geometry);
-  covered_area_px2_.assign(bins, 0.0);
-  std::vector<Share> shares;
-  internal::PixelClipper clipper(geometry);
-  std::uint32_t pixel = 0;
-  const std::function<void(int, double)> collect = [&](int bin, double area) {
-    shares.push_back({static_cast<std::uint32_t>(bin), pixel, area});
-    covered_area_px2_[static_cast<std::size_t>(bin)] += area;
-  };
-  for (int row = 0; row < rows; ++row) {
-    for (int column = 0; column < columns; ++column, ++pixel) {
-      if (mask.empty() || mask[pixel] == 0) clipper.clip(row, column, collect);
+  radius_px_ = radial_bin_centres_px(geometry_);
+  covered_area_px2_.assign(bin_count(geometry_), 0.0);
+  radial_rows_.resize(radial_bins);
+  const SharesByBin sorted = sort_by_bin(clip_pixels(geometry_, rows_, columns_, mask, rows_wanted, parallel),
+                                         covered_area_px2_.size());
+  auto build_rows = [&](int, int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      const auto bins = static_cast<std::size_t>(geometry_.azimuthal_bins);
+      build_row(i, sorted.shares,
+                std::span(sorted.first).subspan(static_cast<std::size_t>(i) * bins, bins + 1));
     }
-  }
-
-  // Counting sort by bin; the pixels of a bin keep their order, which fixes the order of summation.
-  const auto valid = [&](std::size_t bin) {
-    const int i = static_cast<int>(bin / static_cast<std::size_t>(geometry_.azimuthal_bins));
-    return covered_area_px2_[bin] >= kHalf * polar_bin_area_px2(geometry_, i);
   };
-  first_.assign(bins + 1, 0);
-  for (const Share& share : shares) first_[share.bin + 1] += valid(share.bin) ? 1 : 0;
-  for (std::size_t bin = 0; bin < bins; ++bin) first_[bin + 1] += first_[bin];
-  pixel_.resize(first_[bins]);
-  area_px2_.resize(first_[bins]);
-  std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-  for (const Share& share : shares) {
-    if (!valid(share.bin)) continue;
-    const std::size_t at = next[share.bin]++;
-    pixel_[at] = share.pixel;
-    area_px2_[at] = share.area_px2;
-  }
+  parallel.run(geometry_.radial_bins, build_rows);
 }
 
-void PolarTransform::apply(const FrameView& frame, std::span<double> polar) const {
+void PolarTransform::build_row(int i, std::span<const PixelShare> shares,
+                               std::span<const std::size_t> first) {
+  const double least_area = kHalf * polar_bin_area_px2(geometry_, i);
+  std::vector<PixelShare> valid_shares;
+  std::vector<std::size_t> valid_first(first.size(), 0);
+  for (std::size_t j = 0; j + 1 < first.size(); ++j) {
+    const auto bin = shares.subspan(first[j], first[j + 1] - first[j]);
+    double& covered = covered_area_px2_[static_cast<std::size_t>(i * geometry_.azimuthal_bins) + j];
+    for (const PixelShare& share : bin) covered += share.area_px2;
+    if (covered >= least_area) valid_shares.insert(valid_shares.end(), bin.begin(), bin.end());
+    valid_first[j + 1] = valid_shares.size();
+  }
+  const std::size_t pixel_count = static_cast<std::size_t>(rows_) * static_cast<std::size_t>(columns_);
+  radial_rows_[static_cast<std::size_t>(i)] =
+      internal::PolarRow(valid_shares, valid_first, least_area, pixel_count);
+}
+
+void PolarTransform::apply(const FrameView& frame, std::span<double> polar, Parallel& parallel) const {
   GLASSWATCH_CHECK(frame.rows == rows_ && frame.columns == columns_, frame.rows, frame.columns, rows_,
                    columns_);
   GLASSWATCH_CHECK(polar.size() == bin_count(geometry_), polar.size(), bin_count(geometry_));
-  visit_pixels(frame, [&](const auto* pixels) { apply_to(pixels, polar); });
+  visit_pixels(frame, [&](const auto* pixels) {
+    using Pixel = std::remove_cvref_t<decltype(*pixels)>;
+    std::array<Pixel, internal::PolarRow::kRunPixels> few{};
+    if (frame.pixel_count() < few.size()) {
+      std::copy_n(pixels, frame.pixel_count(), few.begin());
+      pixels = few.data();
+    }
+    const internal::LoopWidth width = internal::widest_loops();
+    const auto bins = static_cast<std::size_t>(geometry_.azimuthal_bins);
+    auto rows = [&](int, int begin, int end) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+        radial_rows_[i].means(pixels, polar.subspan(i * bins, bins), width);
+      }
+    };
+    parallel.run(geometry_.radial_bins, rows);
+  });
 }
 
-template <typename Pixel>
-void PolarTransform::apply_to(const Pixel* pixels, std::span<double> polar) const {
-  for (std::size_t bin = 0; bin < polar.size(); ++bin) {
-    const std::size_t begin = first_[bin], end = first_[bin + 1];
-    double sum = 0, area = covered_area_px2_[bin];
-    for (std::size_t at = begin; at < end; ++at)
-      sum += area_px2_[at] * static_cast<double>(pixels[pixel_[at]]);
-    if constexpr (std::is_floating_point_v<Pixel>) {
-      if (!std::isfinite(sum)) {
-        sum = area = 0;
-        for (std::size_t at = begin; at < end; ++at) {
-          const double value = static_cast<double>(pixels[pixel_[at]]);
-          if (!std::isfinite(value)) continue;
-          sum += area_px2_[at] * value;
-          area += area_px2_[at];
-        }
-        const int i = static_cast<int>(bin / static_cast<std::size_t>(geometry_.azimuthal_bins));
-        if (area < kHalf * polar_bin_area_px2(geometry_, i)) area = 0;
-      }
-    }
-    polar[bin] = begin < end && area > 0 ? sum / area : kNaN;
-  }
+void PolarTransform::shares(int bin, std::vector<PixelShare>& out) const {
+  GLASSWATCH_CHECK(bin >= 0 && static_cast<std::size_t>(bin) < bin_count(geometry_), bin);
+  const int bins = geometry_.azimuthal_bins;
+  radial_rows_[static_cast<std::size_t>(bin / bins)].shares(bin % bins, out);
 }
 
 void polar_transform_reference(const PolarGeometry& g, const FrameView& frame,

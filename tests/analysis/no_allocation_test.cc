@@ -5,6 +5,7 @@
 #include <random>
 
 #include "analysis/angular_correlation.h"
+#include "analysis/angular_correlation_rows.h"
 #include "analysis/clock_offset.h"
 #include "analysis/field_correlator.h"
 #include "analysis/frame_statistics.h"
@@ -31,6 +32,13 @@ TEST(NoAllocation, PerFrameCallsAfterConstruction) {
   for (int i = 0; i < 100; ++i) temperature.add(i * 100'000'000ll, 20 + 0.1 * i);
   std::vector<double> bins(kRadial * kBins), row_correlation(kBins), power(kRadial * 5), coefficient(5),
       ring(5), g2(4);
+  Serial serial;
+  AngularCorrelationRows rows(kBins, {2, 3, 4, 5, 6}, MaskNormalization::kCentered, serial.lanes());
+  std::vector<double> correlations(kRadial * kBins), coefficients(kRadial * 5), means(kRadial),
+      variances(kRadial);
+  std::vector<RowStatus> status(kRadial);
+  const AngularCorrelationRows::Outputs outputs{correlations, power, coefficients, means, variances, status};
+  rows.process(bins, kRadial, outputs, serial);  // learns the number of rows
   std::vector<std::uint64_t> pairs(4);
   const std::vector<std::uint8_t> in_ring(kRadial, 1);
 
@@ -42,6 +50,8 @@ TEST(NoAllocation, PerFrameCallsAfterConstruction) {
       correlation.process(std::span(bins).subspan(k * kBins, kBins), row_correlation,
                           std::span(power).subspan(k * 5, 5), coefficient);
     }
+    polar.apply(image.view(), bins, serial);
+    rows.process(bins, kRadial, outputs, serial);
     ring_average(power, in_ring, 5, ring);
     sink += frame_statistics(counts.view(), 100).mean_counts;
     field.add(frame, counts.view());
