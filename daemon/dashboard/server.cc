@@ -101,8 +101,7 @@ Response answer(const Request& request) {
 // One browser on the stream.
 class Client : public std::enable_shared_from_this<Client> {
  public:
-  Client(beast::tcp_stream stream, std::size_t queued_texts)
-      : stream_(std::move(stream)), queue_(queued_texts) {}
+  Client(beast::tcp_stream stream, std::size_t queued) : stream_(std::move(stream)), queue_(queued) {}
 
   websocket::stream<beast::tcp_stream>& stream() { return stream_; }
   ClientQueue& queue() { return queue_; }
@@ -135,6 +134,20 @@ class Client : public std::enable_shared_from_this<Client> {
 
 }  // namespace
 
+OutgoingMessage text_message(std::string json) {
+  return {std::make_shared<const std::string>(std::move(json)), false};
+}
+
+OutgoingMessage binary_message(std::string_view header_json, std::span<const std::uint8_t> payload) {
+  std::string bytes;
+  bytes.reserve(4 + header_json.size() + payload.size());
+  const auto length = static_cast<std::uint32_t>(header_json.size());
+  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>((length >> shift) & 0xff));
+  bytes.append(header_json);
+  bytes.append(reinterpret_cast<const char*>(payload.data()), payload.size());
+  return {std::make_shared<const std::string>(std::move(bytes)), true};
+}
+
 class DashboardServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io, const std::string& address, std::uint16_t port, DashboardLimits limits)
@@ -159,32 +172,15 @@ class DashboardServer::Impl : public std::enable_shared_from_this<Impl> {
     return sum;
   }
 
-  void set_welcome(std::function<std::vector<std::string>()> welcome) { welcome_ = std::move(welcome); }
+  void set_welcome(std::function<std::vector<WelcomeMessage>()> welcome) { welcome_ = std::move(welcome); }
 
-  void publish(std::string json, OnOverflow on_overflow) {
-    if (clients_.empty()) return;
-    const auto text = std::make_shared<const std::string>(std::move(json));
+  void publish(const OutgoingMessage& message, OnOverflow on_overflow) {
     for (const auto& client : clients_) {
-      if (client->queue().push_text(text, on_overflow)) {
+      if (client->queue().push(message, on_overflow)) {
         client->flush();
       } else {
         client->close();
       }
-    }
-  }
-
-  void publish_image(std::string_view header_json, std::span<const std::uint8_t> pixels) {
-    if (clients_.empty()) return;
-    std::string bytes;
-    bytes.reserve(4 + header_json.size() + pixels.size());
-    const auto length = static_cast<std::uint32_t>(header_json.size());
-    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>((length >> shift) & 0xff));
-    bytes.append(header_json);
-    bytes.append(reinterpret_cast<const char*>(pixels.data()), pixels.size());
-    const auto image = std::make_shared<const std::string>(std::move(bytes));
-    for (const auto& client : clients_) {
-      client->queue().push_image(image);
-      client->flush();
     }
   }
 
@@ -236,7 +232,7 @@ class DashboardServer::Impl : public std::enable_shared_from_this<Impl> {
       if (response.result() == http::status::ok) {
         if (websocket::is_upgrade(request) && request.target() == "/stream") {
           requests_.erase(stream);
-          co_await serve_stream(std::make_shared<Client>(std::move(*stream), limits_.queued_texts), request);
+          co_await serve_stream(std::make_shared<Client>(std::move(*stream), limits_.queued), request);
           co_return;
         }
         response = answer(request);
@@ -285,9 +281,7 @@ class DashboardServer::Impl : public std::enable_shared_from_this<Impl> {
     if (error || stopped_) co_return;
 
     if (welcome_) {
-      for (std::string& text : welcome_()) {
-        client->queue().push_welcome(std::make_shared<const std::string>(std::move(text)));
-      }
+      for (const WelcomeMessage& welcome : welcome_()) client->queue().push_welcome(welcome);
     }
     clients_.insert(client);
     client->flush();
@@ -307,7 +301,7 @@ class DashboardServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::steady_timer retry_;
   std::string address_;
   DashboardLimits limits_;
-  std::function<std::vector<std::string>()> welcome_;
+  std::function<std::vector<WelcomeMessage>()> welcome_;
   std::set<std::shared_ptr<beast::tcp_stream>> requests_;  // connections that are no stream yet
   std::set<std::shared_ptr<Client>> clients_;
   std::uint64_t dropped_by_departed_ = 0;
@@ -328,16 +322,12 @@ std::uint16_t DashboardServer::port() const {
   return impl_->port();
 }
 
-void DashboardServer::set_welcome(std::function<std::vector<std::string>()> welcome) {
+void DashboardServer::set_welcome(std::function<std::vector<WelcomeMessage>()> welcome) {
   impl_->set_welcome(std::move(welcome));
 }
 
-void DashboardServer::publish(std::string json, OnOverflow on_overflow) {
-  impl_->publish(std::move(json), on_overflow);
-}
-
-void DashboardServer::publish_image(std::string_view header_json, std::span<const std::uint8_t> pixels) {
-  impl_->publish_image(header_json, pixels);
+void DashboardServer::publish(const OutgoingMessage& message, OnOverflow on_overflow) {
+  impl_->publish(message, on_overflow);
 }
 
 std::size_t DashboardServer::clients() const {

@@ -17,16 +17,36 @@ class io_context;
 
 namespace glasswatch {
 
-/// What happens to a text when a client's queue is full.
+/// A WebSocket message, ready to be sent; all clients share its bytes.
+struct OutgoingMessage {
+  std::shared_ptr<const std::string> bytes;
+  bool binary = false;
+};
+
+OutgoingMessage text_message(std::string json);
+
+/// u32 little-endian length of the header, the header as JSON, then the payload.
+OutgoingMessage binary_message(std::string_view header_json, std::span<const std::uint8_t> payload);
+
+/// What happens to a message where a client is slow.
 enum class OnOverflow : std::uint8_t {
-  kDropOldest,  // frames: the oldest queued text of this kind makes room, and is counted
-  kKeep,  // setup, series, status, trigger: never dropped; a client full of them is closed and starts afresh
+  kDropOldest,  // frames: the oldest queued one makes room, and is counted
+  kKeep,  // setup, series, status, trigger, parts of a scan map: never dropped; a client full of them is
+          // closed and starts afresh
+  kLatestImage,  // live images: does not queue; replaces the one that waits, which is counted
+  kLatestTiles,  // tile maps, in the same way
+};
+
+/// A message of the welcome.
+struct WelcomeMessage {
+  OutgoingMessage message;
+  OnOverflow on_overflow = OnOverflow::kKeep;  // kKeep: queued whatever the bound
 };
 
 /// Bounds per client; the defaults are the daemon's.
 struct DashboardLimits {
-  std::size_t queued_texts = 64;  // per client; images: only the latest
-  std::size_t connections = 64;   // beyond it a new connection is closed at once
+  std::size_t queued = 64;       // messages per client; of live images and of tile maps only the latest
+  std::size_t connections = 64;  // beyond it a new connection is closed at once
   std::chrono::milliseconds request{
       10000};  // for a request to arrive, a reply to leave, or a kept connection to idle
   std::chrono::milliseconds silence{10000};  // a stream client that answers no ping for this long is closed
@@ -34,7 +54,7 @@ struct DashboardLimits {
 
 /// Serves the embedded page at http://address:port/ and the result stream at ws://address:port/stream.
 ///
-/// A slow client never holds up the daemon or another client: texts beyond its queue and images older than
+/// A slow client never holds up the daemon or another client: messages beyond its queue and images older than
 /// the latest are dropped for it alone and counted. Requests whose Host is neither loopback, nor the address
 /// they came in on, nor the configured one are refused, and so are those another site's page makes (Origin
 /// differs from Host).
@@ -54,20 +74,16 @@ class DashboardServer {
   /// The port in use, also when 0 was asked for.
   std::uint16_t port() const;
 
-  /// JSON texts that a new client gets before anything published later: all that a late joiner needs.
-  void set_welcome(std::function<std::vector<std::string>()> welcome);
+  /// What a new client gets before anything published later: all that a late joiner needs.
+  void set_welcome(std::function<std::vector<WelcomeMessage>()> welcome);
 
-  /// Sends a WebSocket text to every client. Cost without clients: none.
-  void publish(std::string json, OnOverflow on_overflow = OnOverflow::kDropOldest);
-
-  /// Sends a binary WebSocket message to every client: u32 little-endian length of the header, the header as
-  /// JSON, then the pixels. A client that has not yet taken the image before gets only this one.
-  void publish_image(std::string_view header_json, std::span<const std::uint8_t> pixels);
+  /// Sends a message to every client.
+  void publish(const OutgoingMessage& message, OnOverflow on_overflow);
 
   /// Clients on the stream; plain page requests do not count.
   std::size_t clients() const;
 
-  /// Texts and images dropped for slow clients since the start, over all clients.
+  /// Messages dropped for slow clients since the start, over all clients.
   std::uint64_t dropped() const;
 
   /// Closes the port and every connection; the io_context then runs out of this server's work. May be

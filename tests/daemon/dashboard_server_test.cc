@@ -54,6 +54,8 @@ class DashboardServerTest : public ::testing::Test {
     return done();
   }
 
+  void publish(std::string text) { server_->publish(text_message(std::move(text)), OnOverflow::kDropOldest); }
+
   tcp::socket connect() {
     tcp::socket socket(io_);
     socket.connect({asio::ip::address_v4::loopback(), server_->port()});
@@ -257,13 +259,17 @@ TEST_F(DashboardServerTest, ConnectionsBeyondTheLimitAreClosed) {
 TEST_F(DashboardServerTest, ANewClientGetsTheWelcomeFirstAndThenWhatAllGet) {
   start();
   server_->set_welcome([] {
-    return std::vector<std::string>{"{\"setup\":1}", "{\"series\":2}", "{\"status\":3}"};
+    std::vector<WelcomeMessage> messages;
+    for (const char* text : {"{\"setup\":1}", "{\"series\":2}", "{\"status\":3}"}) {
+      messages.push_back({text_message(text)});
+    }
+    return messages;
   });
-  server_->publish("{\"before\":0}");
+  publish("{\"before\":0}");
   const auto early = open_stream();
-  server_->publish("{\"frame\":4}");
+  publish("{\"frame\":4}");
   const auto late = open_stream();
-  server_->publish("{\"frame\":5}");
+  publish("{\"frame\":5}");
 
   for (const char* text :
        {"{\"setup\":1}", "{\"series\":2}", "{\"status\":3}", "{\"frame\":4}", "{\"frame\":5}"}) {
@@ -281,7 +287,7 @@ TEST_F(DashboardServerTest, ImagesAreFramedAsLengthHeaderPixels) {
   const auto client = open_stream();
   const std::string header = R"({"rows":2,"columns":3})";
   const std::array<std::uint8_t, 6> pixels{0, 255, 10, 13, 128, 7};
-  server_->publish_image(header, pixels);
+  server_->publish(binary_message(header, pixels), OnOverflow::kLatestImage);
   const std::string expected = std::string{static_cast<char>(header.size()), 0, 0, 0} + header +
                                std::string(pixels.begin(), pixels.end());
   EXPECT_EQ(receive(*client), expected);
@@ -298,13 +304,13 @@ TEST_F(DashboardServerTest, AClientThatDoesNotReadIsBoundedCountedAndClosedWhile
   constexpr int kTexts = 400;
   const std::string padding(200 * 1000, 'x');  // 80 MB in all, far beyond what the kernel buffers
   for (int i = 0; i < kTexts; ++i) {
-    server_->publish(std::to_string(i) + padding);
+    publish(std::to_string(i) + padding);
     EXPECT_EQ(receive(*quick), std::to_string(i) + padding);
   }
   EXPECT_GT(server_->dropped(), 0u);
-  EXPECT_LT(server_->dropped(), kTexts - limits.queued_texts);
+  EXPECT_LT(server_->dropped(), kTexts - limits.queued);
   EXPECT_TRUE(run_until([&] {
-    server_->publish("{}");
+    publish("{}");
     return receive(*quick) == "{}" && server_->clients() == 1;
   }));
   EXPECT_GT(server_->dropped(), 0u) << "drops of a client that left still count";
@@ -321,7 +327,7 @@ TEST_F(DashboardServerTest, AReadingButQuietClientStays) {
   const auto long_after = std::chrono::steady_clock::now() + 5 * limits.silence;
   EXPECT_TRUE(run_until([&] { return std::chrono::steady_clock::now() > long_after; }));
   EXPECT_EQ(server_->clients(), 1u);
-  server_->publish("{}");
+  publish("{}");
   EXPECT_TRUE(run_until([&] { return got; }));
 }
 
@@ -330,7 +336,7 @@ TEST_F(DashboardServerTest, AClientThatGoesIsForgotten) {
   auto client = open_stream();
   client.reset();
   EXPECT_TRUE(run_until([&] { return server_->clients() == 0; }));
-  server_->publish("{}");
+  publish("{}");
 }
 
 TEST_F(DashboardServerTest, AChattyClientIsClosedAtTheMessageLimit) {
@@ -340,7 +346,7 @@ TEST_F(DashboardServerTest, AChattyClientIsClosedAtTheMessageLimit) {
   bool sent = false;
   client->async_write(asio::buffer("hello", 5), [&](error_code, std::size_t) { sent = true; });
   EXPECT_TRUE(run_until([&] { return sent; }));
-  server_->publish("{}");
+  publish("{}");
   EXPECT_EQ(receive(*client), "{}");
   const std::string large(4096, 'x');
   client->async_write(asio::buffer(large), [](error_code, std::size_t) {});
@@ -373,7 +379,7 @@ TEST_F(DashboardServerTest, StopClosesEveryConnectionAndLeavesNoWork) {
 TEST_F(DashboardServerTest, DestructionWithAConnectionOpenIsClean) {
   start();
   const auto client = open_stream();
-  server_->publish(std::string(1 << 20, 'x'));
+  publish(std::string(1 << 20, 'x'));
   server_.reset();
 }
 
@@ -404,9 +410,6 @@ TEST_F(DashboardServerTest, AForeignAddressIsNamedWithItsRemedy) {
 
 class ClientQueueTest : public ::testing::Test {
  protected:
-  static std::shared_ptr<const std::string> text(const std::string& content) {
-    return std::make_shared<const std::string>(content);
-  }
   std::vector<std::string> drain() {
     std::vector<std::string> all;
     while (const auto message = queue_.take()) all.push_back(*message->bytes);
@@ -416,35 +419,50 @@ class ClientQueueTest : public ::testing::Test {
 };
 
 TEST_F(ClientQueueTest, DropsTheOldestDroppableAndKeepsTheRestInOrder) {
-  EXPECT_TRUE(queue_.push_text(text("frame 1"), OnOverflow::kDropOldest));
-  EXPECT_TRUE(queue_.push_text(text("trigger"), OnOverflow::kKeep));
-  EXPECT_TRUE(queue_.push_text(text("frame 2"), OnOverflow::kDropOldest));
-  EXPECT_TRUE(queue_.push_text(text("frame 3"), OnOverflow::kDropOldest));
-  EXPECT_TRUE(queue_.push_text(text("status"), OnOverflow::kKeep));
+  EXPECT_TRUE(queue_.push(text_message("frame 1"), OnOverflow::kDropOldest));
+  EXPECT_TRUE(queue_.push(text_message("trigger"), OnOverflow::kKeep));
+  EXPECT_TRUE(queue_.push(text_message("frame 2"), OnOverflow::kDropOldest));
+  EXPECT_TRUE(queue_.push(text_message("frame 3"), OnOverflow::kDropOldest));
+  EXPECT_TRUE(queue_.push(text_message("status"), OnOverflow::kKeep));
   EXPECT_EQ(queue_.dropped(), 2u);
   EXPECT_EQ(drain(), (std::vector<std::string>{"trigger", "frame 3", "status"}));
 }
 
 TEST_F(ClientQueueTest, FullOfKeptTextsDropsNewFramesAndRefusesMore) {
-  for (const char* kept : {"a", "b", "c"}) EXPECT_TRUE(queue_.push_text(text(kept), OnOverflow::kKeep));
-  EXPECT_TRUE(queue_.push_text(text("frame"), OnOverflow::kDropOldest));
+  for (const char* kept : {"a", "b", "c"}) EXPECT_TRUE(queue_.push(text_message(kept), OnOverflow::kKeep));
+  EXPECT_TRUE(queue_.push(text_message("frame"), OnOverflow::kDropOldest));
   EXPECT_EQ(queue_.dropped(), 1u);
-  EXPECT_FALSE(queue_.push_text(text("d"), OnOverflow::kKeep));
+  EXPECT_FALSE(queue_.push(text_message("d"), OnOverflow::kKeep));
   EXPECT_EQ(drain(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
 TEST_F(ClientQueueTest, OnlyTheLatestImageWaitsAndTakesTurnsWithTexts) {
-  queue_.push_image(text("image 1"));
-  queue_.push_image(text("image 2"));
+  queue_.push(text_message("image 1"), OnOverflow::kLatestImage);
+  queue_.push(text_message("image 2"), OnOverflow::kLatestImage);
   EXPECT_EQ(queue_.dropped(), 1u);
-  queue_.push_welcome(text("a"));
-  queue_.push_welcome(text("b"));
+  queue_.push_welcome({text_message("a")});
+  queue_.push_welcome({text_message("b")});
   EXPECT_EQ(queue_.size(), 3u);
   EXPECT_EQ(drain(), (std::vector<std::string>{"a", "image 2", "b"}));
-  queue_.push_image(text("image 3"));
-  const auto image = queue_.take();
-  ASSERT_TRUE(image.has_value());
-  EXPECT_TRUE(image->binary);
+}
+
+TEST_F(ClientQueueTest, ImageAndTileMapDoNotReplaceEachOtherAndTakeTurns) {
+  for (const char* text : {"a", "b", "c"}) EXPECT_TRUE(queue_.push(text_message(text), OnOverflow::kKeep));
+  queue_.push(text_message("tiles"), OnOverflow::kLatestTiles);
+  queue_.push(text_message("image"), OnOverflow::kLatestImage);
+  EXPECT_EQ(drain(), (std::vector<std::string>{"a", "image", "b", "tiles", "c"}));
+  EXPECT_EQ(queue_.dropped(), 0u);
+  queue_.push(text_message("tiles 2"), OnOverflow::kLatestTiles);
+  queue_.push(text_message("tiles 3"), OnOverflow::kLatestTiles);
+  EXPECT_EQ(queue_.dropped(), 1u);
+  EXPECT_EQ(drain(), (std::vector<std::string>{"tiles 3"}));
+}
+
+TEST_F(ClientQueueTest, ATileMapOfTheWelcomeIsNeverSentAfterANewerOne) {
+  queue_.push_welcome({text_message("setup")});
+  queue_.push_welcome({text_message("tiles 1"), OnOverflow::kLatestTiles});
+  queue_.push(text_message("tiles 2"), OnOverflow::kLatestTiles);
+  EXPECT_EQ(drain(), (std::vector<std::string>{"setup", "tiles 2"}));
 }
 
 }  // namespace

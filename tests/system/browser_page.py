@@ -2,14 +2,18 @@
 
 Needs Debian's chromium, chromium-driver and python3-selenium; `missing()` says what is not there.
 """
+import base64
 import os
 import shutil
 import tempfile
 import time
 
+import numpy as np
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
@@ -88,6 +92,56 @@ class BrowserPage:
 
     def click(self, testid):
         self._element(testid).click()
+
+    def set_size(self, width, height):
+        """The size of what the page has to itself, without the browser's frame."""
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                    {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+    def choose(self, testid, value):
+        Select(self._element(testid)).select_by_value(value)
+
+    def options(self, testid):
+        return [option.get_attribute("value") for option in Select(self._element(testid)).options]
+
+    def shown(self, testid):
+        return self._element(testid).is_displayed()
+
+    def point(self, testid, x, y):
+        """Moves the mouse to a place in the element, px from its upper left corner."""
+        element = self._element(testid)
+        centre = element.size["width"] / 2, element.size["height"] / 2
+        ActionChains(self.driver).move_to_element_with_offset(element, x - int(centre[0]), y - int(centre[1])).perform()
+
+    def pixels(self, testid):
+        """The canvas as (height, width, 4) of red, green, blue, opacity."""
+        width, height, text = self.driver.execute_script("""
+            const canvas = arguments[0];
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            let text = '';
+            for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+            return [canvas.width, canvas.height, btoa(text)];""", self._element(testid))
+        return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+
+    def overlaps(self):
+        """Pairs of panels that cover each other, and texts that leave their panel; empty in a sound layout."""
+        return self.driver.execute_script("""
+            const panels = [...document.querySelectorAll('.panel, .number')].filter((panel) => panel.offsetParent);
+            const box = (element) => element.getBoundingClientRect();
+            const name = (element) => element.className + ' ' + (element.id || element.textContent.trim().slice(0, 20));
+            const found = [];
+            panels.forEach((one, index) => panels.slice(index + 1).forEach((other) => {
+              const a = box(one), b = box(other);
+              const apart = a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+              if (!apart) found.push(name(one) + ' over ' + name(other));
+            }));
+            for (const panel of panels) {
+              for (const part of panel.querySelectorAll(':scope > *')) {
+                const a = box(panel), b = box(part);
+                if (b.width && (b.right > a.right + 1 || b.bottom > a.bottom + 1)) found.push(name(part) + ' leaves ' + name(panel));
+              }
+            }
+            return found;""")
 
     def wait_until(self, condition, seconds=15, what="condition"):
         """Polls condition(self) until true. Raises TimeoutError with what the page shows."""

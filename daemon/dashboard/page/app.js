@@ -1,11 +1,15 @@
 // Wires the stream to the screen. Numbers and charts are drawn four times a second, the image as it comes.
+import { BarsChart } from "/bars_chart.js";
+import { beamState, driftWarning } from "/calibration.js";
 import { Connection } from "/connection.js";
 import { Counters } from "/counters.js";
 import { Events } from "/events.js";
 import { FrameClock } from "/frame_clock.js";
+import { G2Chart } from "/g2_chart.js";
 import { History } from "/history.js";
 import { LiveFrame } from "/live_frame.js";
-import { BarsChart, G2Chart } from "/present_charts.js";
+import { MapPanel } from "/map_panel.js";
+import { RingStates, stateWarnings } from "/ring_states.js";
 import { PowerChart, RampChart } from "/time_charts.js";
 import { duration, exponential, fixed, kMissing, number, numbers, reason, temperature, validity } from "/values.js";
 
@@ -14,6 +18,7 @@ const kStaleS = 3;             // without any message
 const kStaleFramePeriods = 5;  // without a frame, but not before kStaleS
 const kFlags = [[1, "frames missing before"], [2, "late"], [4, "transfer faulty"], [8, "saturated"], [16, "NaN pixels"],
                 [32, "time assumed"]];  // FrameFlag of protocol/types/frame.h
+const kSubtracts = /subtract_noise:\s*true/;  // in the effective configuration
 const kStateLevels = { ACQUIRING: "good", ERROR: "bad" };
 
 const element = (id) => document.getElementById(id);
@@ -22,11 +27,16 @@ const show = (id, text) => { element(id).textContent = text; };
 const liveFrame = new LiveFrame(element("frame-image"));
 const rampChart = new RampChart(element("ramp-chart"));
 const powerChart = new PowerChart(element("power-chart"));
-const barsChart = new BarsChart(element("bars-chart"));
+const barsChart = new BarsChart(element("bars-chart"), element("powers"));
 const g2Chart = new G2Chart(element("g2-chart"));
 const counters = new Counters(element("sources"), element("pipeline"), element("daemon-counters"));
 const events = new Events(element("events"), element("events-empty"));
 const frameClock = new FrameClock();
+const ringStates = new RingStates();
+const mapPanel = new MapPanel(element("map"), {
+  stateOf: (order) => ringStates.of(order),
+  seriesId: () => ringStates.seriesId,
+});
 
 let history = new History([]);
 let setup = { orders: [], lag_s: [] };
@@ -47,12 +57,18 @@ const take = {
     setup = message;
     liveFrame.setSetup(message);
     show("frame-ring", liveFrame.ringText());
+    const beam = beamState(message);
+    show("beam", beam.text);
+    element("beam").classList.toggle("look", beam.level === "look");
+    show("tiles-refused", message.tiles_refused ? `no maps of tiles: ${message.tiles_refused}` : "");
     show("version", message.program_version);
   },
   frame(message) {
     frame = message;
     history.addFrame(message);
     frameClock.addFrame(message);
+    ringStates.add(message, setup.orders);
+    mapPanel.request();
   },
   status(message) { status = message; },
   trigger(message) {
@@ -74,6 +90,10 @@ const connection = new Connection(`${location.protocol === "https:" ? "wss" : "w
       if (message[body]) handle(message[body]);
     }
     changed = true;
+  },
+  onMap(message, positions, values) {
+    frameClock.hear(message.published_utc_ns);
+    mapPanel.add(message.map, positions, values);
   },
   onImage(header, pixels) {
     liveFrame.setImage(header, pixels);
@@ -150,7 +170,7 @@ function drawNumbers() {
 
   const rate = frameClock.rateHz();
   const slow = rate < 1;
-  show("frame-rate", slow ? fixed(1 / rate, 1) : fixed(rate, 1));
+  show("frame-rate", slow ? fixed(1 / rate, 1) : fixed(rate, rate < 100 ? 1 : 0));
   show("frame-rate-unit", Number.isNaN(rate) ? "" : slow ? "s per frame" : "frames/s");
 }
 
@@ -170,6 +190,12 @@ function drawResults() {
     }));
     cell.dataset.value = value;
   });
+  const valid = symmetry?.validity === "VALID";
+  const sigma = valid ? numbers(symmetry.ring_sigma) : [];
+  const floor = valid ? numbers(symmetry.ring_floor) : [];
+  const states = valid ? symmetry.ring_state ?? [] : [];
+  drawNoise(power, sigma, floor, states);
+  show("drift", driftWarning(symmetry));
   show("symmetry-reason", frame ? reason(symmetry) : "");
   show("bars-frame", symmetry ? `frame ${frame.sequence}, mean of ${symmetry.ring_rows} radii` : "");
   const ecm = frame?.ecm;
@@ -178,8 +204,26 @@ function drawResults() {
 
   rampChart.update(history);
   powerChart.update(history);
-  barsChart.update(setup.orders.map((_, index) => power[index] ?? NaN), element("powers"));
+  barsChart.update({ power: setup.orders.map((_, index) => power[index] ?? NaN), sigma, floor, states });
   g2Chart.update(numbers(setup.lag_s), ecm);
+}
+
+// What the bars mean: their marks, which of them noise alone explains, and five-fold order where it shows.
+function drawNoise(power, sigma, floor, states) {
+  powerCells.forEach((cell, index) => {
+    cell.dataset.sigma = sigma[index] ?? NaN;
+    cell.dataset.floor = floor[index] ?? NaN;
+    cell.dataset.state = states[index] ?? "";
+  });
+  const key = [];
+  if (sigma.some(Number.isFinite)) key.push("± 1 σ");
+  if (floor.some(Number.isFinite)) key.push(`amber: floor${kSubtracts.test(setup.configuration_text) ? ", taken off" : ""}`);
+  if (states.includes("CONSISTENT_WITH_NOISE")) key.push("hollow: consistent with noise");
+  show("bars-key", key.join(" · "));
+  show("bars-reason", stateWarnings(setup.orders, states));
+  const [five, ten] = [5, 10].map((order) => exponential(power[setup.orders.indexOf(order)], 1));
+  const both = setup.orders.includes(5) && setup.orders.includes(10) && power.length > 0;
+  show("bars-five", both ? `five-fold axes (Friedel): n = 10 ${ten}, n = 5 ${five}` : "");
 }
 
 function draw() {

@@ -7,6 +7,7 @@ const kStretch = "rgba(245, 176, 65, 0.16)";
 const kStretchText = "#f5b041";
 const kPlate = "rgba(17, 23, 30, 0.85)";  // the panel, so that labels read over lines
 const kLabelGapPx = 8;
+const kLabelPx = 12;  // height
 
 /** Room a chart leaves above itself for the labels of moments. */
 export const kMomentRoomPx = 17;
@@ -61,7 +62,7 @@ function drawLevels({ ctx, chartArea: area, scales }, levels) {
     ctx.moveTo(area.left, y);
     ctx.lineTo(area.right, y);
     ctx.stroke();
-    plate(ctx, label, area.left + 6, y - 4);
+    plate(ctx, label, area.left + 6, y - 4 - kLabelPx < area.top ? y + kLabelPx : y - 4);
   }
   ctx.setLineDash([]);
 }

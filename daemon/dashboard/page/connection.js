@@ -4,13 +4,15 @@ const kFirstPauseS = 0.5;
 const kLongestPauseS = 10;
 // A host that vanished never closes the connection. Longer than the longest status_period_s.
 const kSilentS = 75;
+const kMostMapValues = 64 * 1024 * 1024;  // as the daemon
 
 export class Connection {
-  /** onText(object), onImage(header, pixels); both only with well-formed messages. */
-  constructor(url, { onText, onImage }) {
+  /** onText(object), onImage(header, pixels), onMap(message, positions, values); only with well-formed messages. */
+  constructor(url, { onText, onImage, onMap }) {
     this.url = url;
     this.onText = onText;
     this.onImage = onImage;
+    this.onMap = onMap;
     this.phase = "connecting";  // connecting, connected, waiting
     this.unreadable = 0;        // messages that could not be decoded
     this.pauseS = kFirstPauseS;
@@ -32,15 +34,32 @@ export class Connection {
   receive(data) {
     this.lastMessageAt = performance.now();
     this.pauseS = kFirstPauseS;
-    let message;
+    let deliver;
     try {
-      message = typeof data === "string" ? JSON.parse(data) : splitImage(data);
+      deliver = typeof data === "string" ? this.text(data) : this.binary(data);
     } catch {
       this.unreadable += 1;
       return;
     }
-    if (typeof data === "string") this.onText(message);
-    else this.onImage(message.header, message.pixels);
+    deliver();
+  }
+
+  text(data) {
+    const message = JSON.parse(data);
+    return () => this.onText(message);
+  }
+
+  // u32 little-endian length of the header, the header as JSON, then its arrays.
+  binary(buffer) {
+    const length = new DataView(buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+    if (header.map) {
+      const [positions, values] = mapArrays(header.map, buffer.slice(4 + length));
+      return () => this.onMap(header, positions, values);
+    }
+    const pixels = new Uint8Array(buffer, 4 + length);
+    if (pixels.length !== header.rows * header.columns) throw new RangeError("pixels do not fit the header");
+    return () => this.onImage(header, pixels);
   }
 
   wait() {
@@ -71,11 +90,11 @@ export class Connection {
   silenceS() { return (performance.now() - this.lastMessageAt) / 1000; }
 }
 
-// u32 little-endian length of the header, the header as JSON, then 8-bit pixels, row by row.
-function splitImage(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const pixels = new Uint8Array(buffer, 4 + length);
-  if (pixels.length !== header.rows * header.columns) throw new RangeError("pixels do not fit the header");
-  return { header, pixels };
+// Positions as u32, then (positions, channels) values as float, little-endian as every machine with a browser.
+function mapArrays(map, bytes) {
+  const size = map.rows * map.columns * map.channel.length;
+  if (!(size > 0 && size <= kMostMapValues)) throw new RangeError("a map of that size is not shown");
+  const count = bytes.byteLength / 4 / (1 + map.channel.length);
+  if (!Number.isInteger(count)) throw new RangeError("the arrays of a map do not fit its channels");
+  return [new Uint32Array(bytes, 0, count), new Float32Array(bytes, 4 * count)];
 }

@@ -1,5 +1,6 @@
 // The live image with the ring over it, drawn when the browser is ready: only the newest image is ever drawn.
-import { fixed, number, numbers } from "/values.js";
+import { ringOf, semiAxes } from "/calibration.js";
+import { fixed, numbers } from "/values.js";
 
 const kRingColor = "#56b4e9";
 
@@ -8,30 +9,23 @@ export class LiveFrame {
     this.canvas = canvas;
     this.image = document.createElement("canvas");
     this.header = null;
-    this.ring = null;
+    this.ring = null;   // of calibration.js
+    this.kText = "";
     this.requested = false;
     new ResizeObserver(() => this.request()).observe(canvas);
   }
 
-  /** The annulus averaged into ring_power, from the setup; null when geometry or centre are not known. */
+  /** Takes what the overlay needs from the setup. */
   setSetup(setup) {
-    const radii = numbers(setup.radius_px);
-    const inside = radii.filter((_, index) => setup.in_ring?.[index]);
-    const row = number(setup.center_row_px), column = number(setup.center_col_px);
-    this.ring = null;
-    if (inside.length === 0 || !Number.isFinite(row) || !Number.isFinite(column)) return;
-    const half = radii.length > 1 ? (radii[1] - radii[0]) / 2 : 0.5;
-    const k = numbers(setup.k_inv_nm).filter((_, index) => setup.in_ring[index]);
-    this.ring = { row, column, inner: Math.min(...inside) - half, outer: Math.max(...inside) + half,
-                  kMin: Math.min(...k), kMax: Math.max(...k) };
+    this.ring = ringOf(setup);
+    const k = numbers(setup.k_inv_nm).filter((_, index) => setup.in_ring?.[index]);
+    this.kText = k.length > 0 && Number.isFinite(k[0]) ? `, k ${fixed(Math.min(...k), 2)}–${fixed(Math.max(...k), 2)} nm⁻¹` : "";
     this.request();
   }
 
   ringText() {
     if (!this.ring) return "";
-    const { inner, outer, kMin, kMax } = this.ring;
-    const scale = Number.isFinite(kMin) ? `, k ${fixed(kMin, 2)}–${fixed(kMax, 2)} nm⁻¹` : "";
-    return `ring ${fixed(inner, 0)}–${fixed(outer, 0)} px${scale}`;
+    return `ring ${fixed(this.ring.inner, 0)}–${fixed(this.ring.outer, 0)} px${this.kText}`;
   }
 
   setImage(header, pixels) {
@@ -67,25 +61,37 @@ export class LiveFrame {
     const left = (width - scale * columns) / 2, top = (height - scale * rows) / 2;
     context.drawImage(this.image, left, top, scale * columns, scale * rows);
     if (this.ring) {
-      const perPixel = scale / reduction;
-      const x = left + (this.ring.column + 0.5) * perPixel, y = top + (this.ring.row + 0.5) * perPixel;
       context.beginPath();
       context.rect(left, top, scale * columns, scale * rows);
       context.clip();
-      context.strokeStyle = kRingColor;
-      context.lineWidth = 1.5 * ratio;
-      for (const radius of [this.ring.inner, this.ring.outer]) {
-        context.beginPath();
-        context.arc(x, y, radius * perPixel, 0, 2 * Math.PI);
-        context.stroke();
-      }
-      context.beginPath();
-      context.moveTo(x - 6 * ratio, y);
-      context.lineTo(x + 6 * ratio, y);
-      context.moveTo(x, y - 6 * ratio);
-      context.lineTo(x, y + 6 * ratio);
-      context.stroke();
+      this.drawRing(context, left, top, scale / reduction);
     }
     this.canvas.dataset.sequence = this.header.sequence;
+  }
+
+  drawRing(context, left, top, perPixel) {
+    const ratio = window.devicePixelRatio;
+    const x = left + (this.ring.column + 0.5) * perPixel, y = top + (this.ring.row + 0.5) * perPixel;
+    const ellipse = (radius) => {
+      const { major, minor } = semiAxes(this.ring, radius);
+      context.beginPath();
+      context.ellipse(x, y, major * perPixel, minor * perPixel, this.ring.angle, 0, 2 * Math.PI);
+      context.stroke();
+    };
+    context.strokeStyle = kRingColor;
+    context.lineWidth = 1.5 * ratio;
+    ellipse(this.ring.inner);
+    ellipse(this.ring.outer);
+    context.beginPath();
+    context.moveTo(x - 6 * ratio, y);
+    context.lineTo(x + 6 * ratio, y);
+    context.moveTo(x, y - 6 * ratio);
+    context.lineTo(x, y + 6 * ratio);
+    context.stroke();
+    if (Number.isNaN(this.ring.peak)) return;
+    context.setLineDash([3 * ratio, 5 * ratio]);
+    context.lineWidth = ratio;
+    ellipse(this.ring.peak);
+    context.setLineDash([]);
   }
 }

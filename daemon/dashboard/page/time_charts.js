@@ -86,7 +86,7 @@ export class PowerChart {
         legend: {
           display: true,
           position: "right",
-          labels: { usePointStyle: true, pointStyleWidth: 26, padding: 5, generateLabels: legendLabels },
+          labels: { usePointStyle: true, pointStyleWidth: 26, padding: 3, font: { size: 11 }, generateLabels: legendLabels },
         },
         tooltip: { callbacks: { title: timeTitle, label: (item) => `${item.dataset.label}: ${exponential(item.parsed.y, 3)}` } },
       }),

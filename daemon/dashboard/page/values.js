@@ -20,6 +20,13 @@ export function exponential(value, digits) {
   return Number.isFinite(value) ? value.toExponential(digits).replace(/^-/, "−").replace("e+", "e") : kMissing;
 }
 
+/** A few digits, whatever the size: "0.0123", "412.3", "1.23e-5". */
+export function compact(value) {
+  if (!Number.isFinite(value)) return kMissing;
+  const size = Math.abs(value);
+  return value === 0 || (size >= 0.01 && size < 1e5) ? String(Number(value.toPrecision(4))).replace("-", "−") : exponential(value, 2);
+}
+
 /** Decimals that show a standard deviation with two significant digits, at most `most`. */
 function decimals(sigma, most) {
   if (!(sigma > 0)) return most;
