@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -17,18 +18,22 @@ constexpr auto kPoll = std::chrono::milliseconds(100);  // how soon a stop is no
 constexpr auto kReportPeriod = std::chrono::seconds(1);
 constexpr std::size_t kMaxHeld = 256;
 constexpr std::size_t kBurst = 64;  // messages between two looks at the stop flag
+// One frame in the hands of the pipeline, one waiting for its temperature, one on its way into the queue, one
+// to spare.
+constexpr std::size_t kFramesOutsideQueue = 4;
 
 }  // namespace
 
 Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& source,
-               wire::SizeLimits limits, Doorbell& consumer, Fail fail)
+               wire::SizeLimits limits, Doorbell& consumer, Fail fail, std::size_t kept_frames)
     : name_(std::move(name)),
       source_(source),
       limits_(limits),
       fail_(std::move(fail)),
       socket_(context, zmq::socket_type::sub),
-      decoder_(
-          make_stream_decoder(source.kind(), limits, [this](std::size_t bytes) { return frame_for(bytes); })),
+      decoder_(make_stream_decoder(source.kind(), limits,
+                                   [this](std::span<const std::byte> pixels) { return frame_of(pixels); })),
+      frames_(source.queue_frames() + kFramesOutsideQueue + kept_frames),
       queue_(source.queue_frames(), consumer) {
   // What is far beyond the limits is refused by the transport (the connection is closed and re-opened); what
   // is moderately beyond is refused, counted and named by the decoder.
@@ -106,14 +111,6 @@ bool Ingest::receive(zmq::socket_t& socket) {
 void Ingest::deliver(StreamItem& item) {
   if (const auto* started = std::get_if<SeriesStarted>(&item)) {
     recorded_ = started->start.clock().kind() == stream::RECORDED_CLOCK;
-    const std::size_t bytes = std::size_t{started->start.camera().rows()} *
-                              started->start.camera().columns() *
-                              bytes_per_pixel(wire::pixel_type(started->start.camera().pixel_type()));
-    if (pool_ == nullptr || pool_->buffer_bytes() != bytes) {
-      // One frame in the hands of the pipeline, one waiting for its temperature, one being filled, one to
-      // spare.
-      pool_ = std::make_unique<FramePool>(source_.queue_frames() + 4, bytes);
-    }
   } else if (const auto* environment = std::get_if<EnvironmentStarted>(&item)) {
     recorded_ = environment->start.clock().kind() == stream::RECORDED_CLOCK;
   }
@@ -164,9 +161,9 @@ bool Ingest::flush_held() {
   return held_.empty();
 }
 
-Frame Ingest::frame_for(std::size_t bytes) {
-  if (pool_ == nullptr || bytes > pool_->buffer_bytes()) return {};
-  return pool_->acquire();
+Frame Ingest::frame_of(std::span<const std::byte> pixels) {
+  const auto holds = [pixels](const zmq::message_t& part) { return part.data() == pixels.data(); };
+  return frames_.take(*std::find_if(message_.begin(), message_.end(), holds));
 }
 
 void Ingest::publish_counters() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <zmq.hpp>
 
 #include "daemon/bounded_queue.h"
+#include "daemon/message_frames.h"
 #include "detectors/stream_decoder.h"
 #include "protocol/schema/configuration.pb.h"
 #include "protocol/schema/results.pb.h"
@@ -24,14 +26,17 @@ namespace glasswatch {
 ///
 /// Overflow policy: a live source loses its newest frame or sample when the queue is full (`drop_newest`:
 /// counted, and a Gap takes its place); a recorded source waits (`block`), which holds back the publisher.
-/// Pixel memory is bounded by the pool: queue_frames + 4 buffers of the series' frame size.
+///
+/// Pixels stay in the messages that brought them. At most queue_frames + kept_frames + 4 frames are alive
+/// behind this, and queue_frames + 2 messages before it: in ZeroMQ's queue, arriving, and under decode.
 class Ingest {
  public:
   using Fail = std::function<void(const std::string&)>;
 
-  /// `fail` is called from the thread if it cannot go on. Throws zmq::error_t for a bad endpoint.
+  /// `fail` is called from the thread if it cannot go on. `kept_frames`: how many the consumer may keep
+  /// besides the one that it works on. Throws UsageError for a bad endpoint.
   Ingest(zmq::context_t& context, std::string name, const config::Source& source, wire::SizeLimits limits,
-         Doorbell& consumer, Fail fail);
+         Doorbell& consumer, Fail fail, std::size_t kept_frames = 0);
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
@@ -54,7 +59,7 @@ class Ingest {
   bool flush_held();
   void publish_counters();
   void count_overflow();
-  Frame frame_for(std::size_t bytes);
+  Frame frame_of(std::span<const std::byte> pixels);
 
   const std::string name_;
   const config::Source& source_;
@@ -62,7 +67,7 @@ class Ingest {
   Fail fail_;
   zmq::socket_t socket_;
   std::unique_ptr<StreamDecoder> decoder_;
-  std::unique_ptr<FramePool> pool_;
+  MessageFrames frames_;
   BoundedQueue<StreamItem> queue_;
 
   // The thread's own.

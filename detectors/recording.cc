@@ -1,6 +1,7 @@
 #include "detectors/recording.h"
 
 #include <utility>
+#include <vector>
 
 #include "detectors/file_head.h"
 #include "detectors/frame_times.h"
@@ -75,6 +76,45 @@ class RepeatedRecording final : public Recording {
   std::int64_t device_id_span_ = 0;
 };
 
+class PreloadedRecording final : public Recording {
+ public:
+  PreloadedRecording(std::unique_ptr<Recording> recording, std::size_t limit_bytes)
+      : start_(recording->start()), memory_(std::make_shared<Memory>()) {
+    const std::uint64_t count = recording->frame_count();
+    const std::size_t bytes = frame_bytes(start_);
+    if (count > limit_bytes / bytes) {
+      throw input_error(start_.identity().source(), count, " frames of ", bytes, " bytes are more than the ",
+                        limit_bytes >> 20, " MiB that may be read ahead; allow more, or do not read ahead");
+    }
+    FramePool pool(count, bytes);
+    for (std::uint64_t index = 0; index < count; ++index) {
+      recording->read(index, memory_->frames.emplace_back(pool.acquire()));
+    }
+  }
+
+  const stream::SeriesStart& start() const override { return start_; }
+  std::uint64_t frame_count() const override { return memory_->frames.size(); }
+
+  void read(std::uint64_t index, Frame& frame) override {
+    if (index >= frame_count()) {
+      throw input_error(start_.identity().source(), "frame ", index, " was asked for; there are ",
+                        frame_count());
+    }
+    Frame& kept = memory_->frames[index];
+    frame = Frame(memory_, index, kept.writable_bytes());
+    frame.info = kept.info;
+  }
+
+ private:
+  struct Memory final : PixelMemory {
+    void give_back(std::size_t /*place*/) noexcept override {}  // kept for the next turn
+    std::vector<Frame> frames;
+  };
+
+  stream::SeriesStart start_;
+  std::shared_ptr<Memory> memory_;
+};
+
 }  // namespace
 
 std::size_t frame_bytes(const stream::SeriesStart& start) {
@@ -98,6 +138,10 @@ std::unique_ptr<Recording> repeat_recording(std::unique_ptr<Recording> recording
   if (count == 0)
     throw input_error(recording->start().identity().source(), "repeat count 0; allowed: 1 or more");
   return std::make_unique<RepeatedRecording>(std::move(recording), count);
+}
+
+std::unique_ptr<Recording> preload_recording(std::unique_ptr<Recording> recording, std::size_t limit_bytes) {
+  return std::make_unique<PreloadedRecording>(std::move(recording), limit_bytes);
 }
 
 }  // namespace glasswatch

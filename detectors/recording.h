@@ -72,4 +72,9 @@ std::unique_ptr<Recording> open_recording(const std::filesystem::path& path,
 /// numbers go on. Needs a frame period (from the file or the settings) when count > 1.
 std::unique_ptr<Recording> repeat_recording(std::unique_ptr<Recording> recording, std::uint64_t count);
 
+/// The same recording with its frames in memory: read once, here. read() puts frames that share these pixels
+/// in the place of those it is given, and copies nothing; they are not to be written. Throws InputError when
+/// a frame cannot be read, or all together take more than `limit_bytes`.
+std::unique_ptr<Recording> preload_recording(std::unique_ptr<Recording> recording, std::size_t limit_bytes);
+
 }  // namespace glasswatch

@@ -63,8 +63,9 @@ struct StreamCounters {
 
 using MessageParts = std::span<const std::span<const std::byte>>;
 
-/// Gives an empty frame of at least that many bytes, or none when memory or queue are full.
-using FrameSource = std::function<Frame(std::size_t bytes)>;
+/// Gives a frame with these pixels, one of the parts under decode(), by copying or by taking over the memory
+/// behind them; or none when there are too many frames.
+using FrameSource = std::function<Frame(std::span<const std::byte> pixels)>;
 
 /// Decodes one live stream. One thread at a time.
 class StreamDecoder {

@@ -25,7 +25,8 @@ void oversize(Message& message) {
   constexpr std::size_t kStrayBytes = 64;
   const auto& frame = message.header.frame();
   const std::size_t row_bytes = frame.columns() * bytes_per_pixel(wire::pixel_type(frame.pixel_type()));
-  message.pixels.resize(message.pixels.size() + (message.header.has_frame() ? row_bytes : kStrayBytes));
+  const std::size_t more = message.header.has_frame() ? row_bytes : kStrayBytes;
+  message.pixels = message.pixels.resized(message.pixels.size() + more);
 }
 
 void wrong_header(Message& message) {
@@ -38,7 +39,7 @@ void wrong_header(Message& message) {
 
 void truncate(Message& message) {
   if (message.header.has_frame()) {
-    message.pixels.resize(message.pixels.size() / 2);
+    message.pixels = message.pixels.resized(message.pixels.size() / 2);
   } else {
     message.raw_header = message.header.SerializeAsString();
     message.raw_header.resize(message.raw_header.size() / 2);

@@ -2,19 +2,18 @@
 #pragma once
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "protocol/schema/streams.pb.h"
+#include "simulators/shared_pixels.h"
 
 namespace glasswatch::simulation {
 
 /// A stream message and its pixels. `pixels` empty means that no third part is sent.
 struct Message {
   stream::StreamMessage header;
-  std::vector<std::byte> pixels;
+  SharedPixels pixels;
   std::string raw_header;  // not empty: sent instead of `header`; only fault injection sets it
 };
 

@@ -1,6 +1,8 @@
 #include "simulators/publisher.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,19 @@ namespace {
 constexpr std::chrono::seconds kHeartbeatPeriod{1};
 constexpr std::chrono::seconds kReopenPatience{2};
 constexpr std::chrono::seconds kDisconnectLinger{1};
+
+zmq::message_t copy_of(std::string_view bytes) {
+  return zmq::message_t(bytes.data(), bytes.size());
+}
+
+// A message part that keeps the pixels alive until every subscriber has taken it.
+zmq::message_t share_of(const SharedPixels& pixels) {
+  auto share = std::make_unique<SharedPixels>(pixels);
+  const auto let_go = [](void* /*bytes*/, void* kept) { delete static_cast<SharedPixels*>(kept); };
+  zmq::message_t part(const_cast<std::byte*>(pixels.data()), pixels.size(), let_go, share.get());
+  share.release();
+  return part;
+}
 
 bool is_start(const Message& message) {
   return message.header.has_series_start() || message.header.has_environment_start();
@@ -124,13 +139,12 @@ void Publisher::remember(const Message& message) {
 bool Publisher::transmit(const Message& message) {
   const std::string header =
       message.raw_header.empty() ? message.header.SerializeAsString() : message.raw_header;
-  std::vector<std::pair<const void*, std::size_t>> parts = {{topic_.data(), topic_.size()},
-                                                            {header.data(), header.size()}};
-  if (!message.pixels.empty()) parts.emplace_back(message.pixels.data(), message.pixels.size());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    zmq::message_t part(parts[i].first, parts[i].second);
-    const bool more = i + 1 < parts.size();
-    if (socket_.send(part,
+  std::array<zmq::message_t, 3> parts = {copy_of(topic_), copy_of(header), {}};
+  if (!message.pixels.empty()) parts[2] = share_of(message.pixels);
+  const std::size_t count = message.pixels.empty() ? 2 : 3;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool more = i + 1 < count;
+    if (socket_.send(parts[i],
                      zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none))) {
       continue;
     }

@@ -1,7 +1,6 @@
 #include "simulators/replay_feeds.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "protocol/wire/wire.h"
@@ -11,9 +10,6 @@ namespace glasswatch::simulation {
 ReplayCamera::ReplayCamera(std::vector<std::unique_ptr<Recording>> recordings, const ReplayWindow& window)
     : recordings_(std::make_move_iterator(recordings.begin()), std::make_move_iterator(recordings.end())),
       window_(window) {
-  std::size_t largest = 0;
-  for (const auto& recording : recordings_) largest = std::max(largest, frame_bytes(recording->start()));
-  pool_ = std::make_unique<FramePool>(2, largest);
   load_next_frame();
 }
 
@@ -21,7 +17,8 @@ ReplayCamera::ReplayCamera(std::vector<std::unique_ptr<Recording>> recordings, c
 void ReplayCamera::load_next_frame() {
   frame_ = Frame();
   while (!recordings_.empty() && next_index_ < recordings_.front()->frame_count()) {
-    Frame frame = pool_->acquire();
+    // Memory of its own: the transport keeps it until every subscriber has taken the frame.
+    Frame frame = FramePool(1, frame_bytes(recordings_.front()->start())).acquire();
     recordings_.front()->read(next_index_++, frame);
     const std::int64_t begin = frame.info.exposure_start_utc_ns;
     if (!first_utc_ns_) first_utc_ns_ = begin;
@@ -82,9 +79,7 @@ Message ReplayCamera::take_frame() {
   info.series_id = series_id_;
   info.sequence -= first_sequence_;
   wire::encode_frame_info(info, message.header);
-  const FrameView view = frame_.view();
-  message.pixels.resize(view.byte_count());
-  std::memcpy(message.pixels.data(), view.pixels, message.pixels.size());
+  message.pixels = SharedPixels(std::move(frame_));
   last_due_utc_ns_ = info.exposure_end_utc_ns;
   played_ = info.sequence + 1;
   load_next_frame();

@@ -42,7 +42,6 @@ class ReplayCamera : public Feed {
 
   std::deque<std::unique_ptr<Recording>> recordings_;  // the front one is playing
   ReplayWindow window_;
-  std::unique_ptr<FramePool> pool_;
   std::optional<std::int64_t> first_utc_ns_;  // first recorded exposure of all
   std::uint64_t next_index_ = 0;              // in the front recording
   Frame frame_;                               // read, not yet taken; false = none left in the front recording

@@ -1,4 +1,5 @@
 // glasswatch-replay: recordings as live streams, at their original times.
+#include <charconv>
 #include <iostream>
 #include <optional>
 #include <vector>
@@ -6,11 +7,13 @@
 #include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
 #include "protocol/configuration/text.h"
+#include "protocol/types/heap.h"
 #include "protocol/wire/wire.h"
 #include "simulators/interrupt.h"
 #include "simulators/player.h"
 #include "simulators/program.h"
 #include "simulators/replay_feeds.h"
+#include "simulators/replay_recordings.h"
 
 namespace {
 
@@ -23,6 +26,9 @@ struct Options {
   std::string speed = "1";
   ReplayWindow window;
   std::uint64_t repeat = 1;
+  bool preload = false;
+  std::size_t preload_mib = 2048;
+  std::string scan;
   std::optional<double> frame_period_s;
   std::optional<double> exposure_s;
   std::string start_utc;
@@ -42,6 +48,13 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--stop", options.window.stop_s, "End before this many seconds after the first frame");
   app.add_option("--repeat", options.repeat, "Play each recording this many times without a pause")
       ->check(CLI::Range(1u, 1'000'000u));
+  app.add_flag("--preload", options.preload, "Read all frames into memory before the first is sent");
+  app.add_option("--preload-mib", options.preload_mib,
+                 "How much each recording may take there (default 2048)")
+      ->check(CLI::Range(1u, 1'000'000u));
+  app.add_option("--scan", options.scan,
+                 "ROWSxCOLUMNS: play each recording as a scan of this shape, row by row, at most one scan")
+      ->type_name("SHAPE");
   app.add_option("--frame-period-s", options.frame_period_s, "For recordings without times")
       ->check(CLI::Range(1e-6, 86400.0));
   app.add_option("--exposure-s", options.exposure_s, "For recordings without times")
@@ -98,13 +111,38 @@ RecordingSettings recording_settings(const Options& options, const config::Confi
   return settings;
 }
 
+struct ScanShape {
+  std::uint32_t rows = 0;
+  std::uint32_t columns = 0;
+};
+
+std::optional<ScanShape> scan_shape(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  constexpr std::uint32_t kMost = 65'536;
+  ScanShape shape;
+  const char* const end = text.data() + text.size();
+  const auto rows = std::from_chars(text.data(), end, shape.rows);
+  const bool separated = rows.ec == std::errc() && rows.ptr != end && *rows.ptr == 'x';
+  const auto columns = separated ? std::from_chars(rows.ptr + 1, end, shape.columns) : rows;
+  const auto allowed = [](std::uint32_t count) { return count >= 1 && count <= kMost; };
+  if (separated && columns.ec == std::errc() && columns.ptr == end && allowed(shape.rows) &&
+      allowed(shape.columns)) {
+    return shape;
+  }
+  throw UsageError(text::concatenate(
+      "--scan ", text, ": is no shape; allowed: ROWSxCOLUMNS such as 83x83, each 1 to ", kMost));
+}
+
 // Opens the recordings. A given start is that of the first; each further one begins where the one before
 // ended.
 std::vector<std::unique_ptr<Recording>> open_inputs(const Options& options, RecordingSettings settings) {
+  const auto shape = scan_shape(options.scan);
   std::vector<std::unique_ptr<Recording>> recordings;
   for (const std::string& input : options.inputs) {
     auto recording = open_recording(input, settings);
+    if (options.preload) recording = preload_recording(std::move(recording), options.preload_mib << 20);
     if (options.repeat > 1) recording = repeat_recording(std::move(recording), options.repeat);
+    if (shape) recording = scan_recording(std::move(recording), shape->rows, shape->columns);
     if (settings.start_utc_ns) {
       const double length_s =
           recording->start().timing().frame_period_s() * static_cast<double>(recording->frame_count());
@@ -178,6 +216,7 @@ void replay(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_memory_of_frames();
   CLI::App app("Publishes recordings as live streams, original times kept.", "glasswatch-replay");
   Options options;
   declare(app, options);

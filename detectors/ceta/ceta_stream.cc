@@ -1,6 +1,5 @@
 #include "detectors/ceta/ceta_stream.h"
 
-#include <cstring>
 #include <utility>
 
 #include "protocol/configuration/text.h"
@@ -91,13 +90,12 @@ class CetaStream : public StreamDecoder {
       items.emplace_back(Gap{series_id_, message.sequence(), 1, Gap::Cause::kRejected});
       return rejection;
     }
-    Frame frame = frames_(payload[0].size());
+    Frame frame = frames_(payload[0]);
     if (!frame) {
       ++counters_.dropped_by_overflow;
       items.emplace_back(Gap{series_id_, message.sequence(), 1, Gap::Cause::kDroppedByOverflow});
       return wire::Rejection::kNone;
     }
-    std::memcpy(frame.writable_bytes().data(), payload[0].data(), payload[0].size());
     frame.info = wire::decode_frame_info(message);
     frame.info.received_utc_ns = received_utc_ns;
     if (late) frame.info.flags |= kFlagLate;

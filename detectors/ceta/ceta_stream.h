@@ -6,8 +6,8 @@
 
 namespace glasswatch {
 
-/// Decodes the camera stream into SeriesStarted, Frame, Gap and SeriesEnded. One copy of the pixels, from the
-/// message into a frame of `frames`. A frame whose header is sound but whose pixels are refused leaves a Gap.
+/// Decodes the camera stream into SeriesStarted, Frame, Gap and SeriesEnded. Pixels are not touched: `frames`
+/// makes a frame of them. A frame whose header is sound but whose pixels are refused leaves a Gap.
 std::unique_ptr<StreamDecoder> make_ceta_stream(wire::SizeLimits limits, FrameSource frames);
 
 }  // namespace glasswatch

@@ -1,11 +1,15 @@
-"""Receives what glasswatchd publishes, and sends it requests. Needs Debian's python3-zmq and python3-protobuf, and the
-modules that the build generates from the schemas (build/PRESET/generated) on PYTHONPATH.
+"""Receives what glasswatchd publishes, and sends it requests. Needs Debian's python3-numpy, python3-zmq and
+python3-protobuf, and the modules that the build generates from the schemas (build/PRESET/generated) on PYTHONPATH.
 
-    from glasswatch_client import ResultSubscriber
+    from glasswatch_client import ResultSubscriber, WholeMap
+    scan = WholeMap()
     for topic, message, pixels in ResultSubscriber("tcp://127.0.0.1:7110"):
         if message.HasField("frame"):
             print(message.frame.sequence, message.frame.temperature.value_c)
+        if message.HasField("map") and scan.add(message.map):
+            print(scan["power 4"])  # (rows, columns), NaN where nothing has arrived
 """
+import numpy as np
 import zmq
 
 from protocol.schema import control_pb2, results_pb2
@@ -58,11 +62,41 @@ class ResultSubscriber:
         self._socket.close(0)
 
 
-def ask(endpoint, command, timeout_s=5):
-    """Sends one request, e.g. ask("tcp://127.0.0.1:7111", "status"); commands are the fields of control.Request.
+class WholeMap:
+    """A map put together from its updates: `map["power 4"]` is (rows, columns), NaN where nothing has arrived. An update of
+    another series, size or list of channels begins it anew, and so does every one of tiles."""
+
+    def __init__(self, kind=results_pb2.MapUpdate.SCAN):
+        self.kind = kind
+        self.channels = []
+        self.values = np.empty((0, 0, 0), np.float32)  # (rows, columns, channels)
+        self._identity = None
+
+    def add(self, update):
+        """Takes a MapUpdate; False where it is of the other kind."""
+        if update.kind != self.kind:
+            return False
+        identity = (update.series_id, update.rows, update.columns, *update.channel)
+        if identity != self._identity or update.kind == results_pb2.MapUpdate.TILES:
+            self._identity = identity
+            self.channels = list(update.channel)
+            self.values = np.full((update.rows, update.columns, len(self.channels)), np.nan, np.float32)
+        flat = self.values.reshape(-1, len(self.channels))
+        flat[np.array(update.position, int)] = np.array(update.value, np.float32).reshape(-1, len(self.channels))
+        return True
+
+    def __getitem__(self, channel):
+        return self.values[..., self.channels.index(channel)]
+
+
+def ask(endpoint, command, timeout_s=5, **fields):
+    """Sends one request, e.g. ask("tcp://127.0.0.1:7111", "status"); commands are the fields of control.Request, and what
+    they take is given by name: ask(..., "change_symmetry", orders=[2, 4, 10], ring_min_inv_nm=3.8).
     Returns (Reply, frames): frames of a snapshot as FrameResults, oldest first. Raises TimeoutError or RuntimeError."""
     request = control_pb2.Request(schema_version=SCHEMA_VERSION, client="python")
-    getattr(request, command).SetInParent()
+    body = getattr(request, command)
+    body.CopyFrom(type(body)(**fields))
+    body.SetInParent()
     socket = zmq.Context.instance().socket(zmq.REQ)
     try:
         socket.setsockopt(zmq.LINGER, 0)

@@ -1,4 +1,4 @@
-// The frame: a move-only handle on an immutable, pooled pixel buffer, with everything known about its
+// The frame: a move-only handle on immutable pixels in somebody's memory, with everything known about its
 // exposure.
 #pragma once
 
@@ -45,39 +45,47 @@ struct FrameInfo {
   }
 };
 
-namespace internal {
-struct PoolState;
-}
+/// Whose memory the pixels of a frame are. Frames share in it, so that it outlives them all.
+class PixelMemory {
+ public:
+  PixelMemory() = default;
+  PixelMemory(const PixelMemory&) = delete;
+  PixelMemory& operator=(const PixelMemory&) = delete;
+  virtual ~PixelMemory() = default;
 
-/// A frame. Moving it moves the buffer; destroying it returns the buffer to its pool. Pixels are never
-/// changed once the frame is handed on, so any number of readers may share one thread's frame by reference.
+  /// A frame that was made with this `place` needs its pixels no longer. Any thread.
+  virtual void give_back(std::size_t place) noexcept = 0;
+};
+
+/// A frame. Moving it moves the hold on its pixels; destroying it gives them back. Pixels are never changed
+/// once the frame is handed on, so any number of readers may share one thread's frame by reference.
 class Frame {
  public:
   Frame() = default;
+  /// A frame in the memory of somebody else, who is told when it ends, by `place`.
+  Frame(std::shared_ptr<PixelMemory> memory, std::size_t place, std::span<std::byte> pixels);
   Frame(Frame&&) noexcept;
   Frame& operator=(Frame&&) noexcept;
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
   ~Frame();
 
-  explicit operator bool() const { return data_ != nullptr; }
-  FrameView view() const { return {data_, info.pixel_type, info.rows, info.columns}; }
+  explicit operator bool() const { return memory_ != nullptr; }
+  FrameView view() const { return {pixels_.data(), info.pixel_type, info.rows, info.columns}; }
 
-  /// The buffer, for the one writer that fills a fresh frame. 64-byte aligned.
-  std::span<std::byte> writable_bytes() { return {data_, capacity_}; }
+  /// The memory, for the one writer that fills a fresh frame. 64-byte aligned in a frame of a FramePool.
+  std::span<std::byte> writable_bytes() { return pixels_; }
 
   FrameInfo info;
 
  private:
-  friend class FramePool;
-  std::byte* data_ = nullptr;
-  std::size_t capacity_ = 0;
-  std::shared_ptr<internal::PoolState> pool_;
+  std::span<std::byte> pixels_;
+  std::size_t place_ = 0;
+  std::shared_ptr<PixelMemory> memory_;
 };
 
-/// A bounded pool of equal buffers, thread-safe. It is what bounds the daemon's pixel memory: when it is
-/// empty there is no frame to fill, which is an overflow and counted as such. Buffers are allocated at the
-/// first use of each and reused after; the pool may die before its frames.
+/// A bounded pool of equal buffers, thread-safe. Buffers are allocated at the first use of each and reused
+/// after; the pool may die before its frames.
 class FramePool {
  public:
   /// At most `buffers` frames of at most `buffer_bytes` each are alive at any time.
@@ -93,7 +101,8 @@ class FramePool {
   std::size_t available() const;
 
  private:
-  std::shared_ptr<internal::PoolState> state_;
+  struct Buffers;
+  std::shared_ptr<Buffers> buffers_;
 };
 
 /// A run of frames or samples that never arrived, or arrived and was not kept. It travels like data.

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <limits>
+#include <utility>
 
 #include "tests/detectors/sample_files.h"
 
@@ -91,6 +93,36 @@ TEST_F(RepeatTest, NeedsAPeriodOnlyWhenItRepeats) {
   EXPECT_THAT(
       input_error_of([&] { repeat_recording(open(settings), std::numeric_limits<std::uint64_t>::max()); }),
       HasSubstr("less often"));
+}
+
+TEST_F(RepeatTest, PreloadedFramesAreReadOnceAndShared) {
+  RecordingSettings settings;
+  settings.frame_period_s = 2;
+  const auto path = folder_.write("stack.npy", npy_file("|u1", "(3, 1, 1)", "abc"));
+  auto recording = preload_recording(open_recording(path, settings), 3);
+  std::ofstream(path, std::ios::trunc) << "gone";
+  EXPECT_EQ(recording->frame_count(), 3u);
+  FramePool pool(2, 1);
+  Frame first = pool.acquire(), second = pool.acquire();
+  recording->read(1, first);
+  recording->read(1, second);
+  EXPECT_EQ(first.view().pixels, second.view().pixels);
+  EXPECT_EQ(pool.available(), 2u);
+  EXPECT_EQ(*static_cast<const char*>(first.view().pixels), 'b');
+  EXPECT_EQ(first.info.sequence, 1u);
+  recording->read(2, second);
+  EXPECT_EQ(*static_cast<const char*>(second.view().pixels), 'c');
+  EXPECT_THAT(input_error_of([&] { recording->read(3, second); }), HasSubstr("frame 3"));
+
+  const auto repeated = repeat_recording(std::move(recording), 2);
+  repeated->read(5, second);
+  EXPECT_EQ(second.info.sequence, 5u);
+  EXPECT_EQ(*static_cast<const char*>(second.view().pixels), 'c');
+}
+
+TEST_F(RepeatTest, PreloadingMoreThanTheLimitIsRefused) {
+  EXPECT_THAT(input_error_of([&] { preload_recording(open({}), 2); }),
+              testing::AllOf(HasSubstr("stack.npy"), HasSubstr("3 frames of 1 bytes")));
 }
 
 }  // namespace

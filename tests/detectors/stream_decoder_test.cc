@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,8 @@ constexpr std::uint64_t kSeries = 77;
 class CameraStream : public ::testing::Test {
  protected:
   CameraStream()
-      : decoder_(make_stream_decoder("ceta", {}, [this](std::size_t) { return pool_.acquire(); })) {}
+      : decoder_(make_stream_decoder("ceta", {},
+                                     [this](std::span<const std::byte> pixels) { return copy(pixels); })) {}
 
   static stream::StreamMessage start(std::uint64_t series = kSeries, std::uint64_t next = 0) {
     stream::StreamMessage message;
@@ -68,6 +71,11 @@ class CameraStream : public ::testing::Test {
       }
     }
     return out;
+  }
+  Frame copy(std::span<const std::byte> pixels) {
+    Frame frame = pool_.acquire();
+    if (frame) std::memcpy(frame.writable_bytes().data(), pixels.data(), pixels.size());
+    return frame;
   }
   std::uint64_t rejected(wire::Rejection rejection) const {
     return decoder_->counters().rejected.at(static_cast<std::size_t>(rejection));

@@ -28,8 +28,10 @@ inline void converse(const char* kind, const std::uint8_t* data, std::size_t siz
   FramePool pool(2, 4096);
   wire::SizeLimits limits;
   limits.max_frame_bytes = 4096;
-  const auto decoder = make_stream_decoder(kind, limits, [&pool](std::size_t bytes) {
-    return bytes <= pool.buffer_bytes() ? pool.acquire() : Frame{};
+  const auto decoder = make_stream_decoder(kind, limits, [&pool](std::span<const std::byte> pixels) {
+    Frame frame = pixels.size() <= pool.buffer_bytes() ? pool.acquire() : Frame{};
+    if (frame) std::memcpy(frame.writable_bytes().data(), pixels.data(), pixels.size());
+    return frame;
   });
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   std::size_t at = 0;

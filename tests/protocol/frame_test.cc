@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,29 @@ TEST(Frame, OutlivesItsPool) {
   }
   ASSERT_TRUE(frame);
   std::memset(frame.writable_bytes().data(), 1, 64);  // address sanitizer would object
+}
+
+// Memory of three bytes that counts what comes back.
+class Lent final : public PixelMemory {
+ public:
+  void give_back(std::size_t place) noexcept override { returned.push_back(place); }
+  std::byte bytes[3] = {std::byte{1}, std::byte{2}, std::byte{3}};
+  std::vector<std::size_t> returned;
+};
+
+TEST(Frame, GivesBackWhatItWasLentOnce) {
+  const auto lent = std::make_shared<Lent>();
+  {
+    Frame first(lent, 7, lent->bytes);
+    Frame second(lent, 8, lent->bytes);  // two may see the same pixels
+    EXPECT_EQ(first.view().pixels, second.view().pixels);
+    Frame moved = std::move(first);
+    EXPECT_EQ(static_cast<const std::uint8_t*>(moved.view().pixels)[2], 3);
+    EXPECT_TRUE(lent->returned.empty());
+    second = std::move(moved);
+    EXPECT_EQ(lent->returned, std::vector<std::size_t>{8});
+  }
+  EXPECT_EQ(lent->returned, (std::vector<std::size_t>{8, 7}));
 }
 
 TEST(PixelType, SizesOfEveryType) {

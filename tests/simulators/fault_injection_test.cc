@@ -40,7 +40,7 @@ Message frame(std::uint64_t sequence) {
   header.set_rows(4);
   header.set_columns(6);
   header.set_pixel_type(stream::I2);
-  message.pixels.resize(4 * 6 * 2);
+  message.pixels = std::vector<std::byte>(4 * 6 * 2);
   return message;
 }
 
@@ -321,7 +321,7 @@ TEST(FaultInjector, HoldsBackABoundedNumberOfBytes) {
   std::vector<Departure> out;
   for (std::uint64_t i = 0; i < 5; ++i) {
     Message large = frame(i);
-    large.pixels.resize(std::size_t{64} << 20);
+    large.pixels = std::vector<std::byte>(std::size_t{64} << 20);
     injector.accept(std::move(large), at(static_cast<double>(i)));
     release_until(injector, at(static_cast<double>(i)), out);
     EXPECT_EQ(out.empty(), i < 3) << i;  // the fourth and its header make more than 256 MiB

@@ -164,7 +164,7 @@ class ScriptedCamera : public Feed {
     } else if (next_ <= kFrames) {
       message.header.set_sequence(next_ - 1);
       message.header.mutable_frame();
-      message.pixels.resize(64);
+      message.pixels = std::vector<std::byte>(64);
     } else {
       message.header.mutable_series_end()->set_count(kFrames);
     }

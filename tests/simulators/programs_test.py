@@ -27,6 +27,12 @@ class Programs(SystemTest):
     def scenario(self, faults=""):
         return self.write("scenario.textproto", SCENARIO.format(faults=faults))
 
+    def stack(self):
+        """Two frames of one MiB each."""
+        path = self.folder / "large.npy"
+        np.save(path, np.zeros((2, 1024, 512), "<u2"))
+        return path
+
     def simulate(self, scenario, *arguments):
         process = self.start("glasswatch-simulate", scenario, "--wait-subscriber", PATIENCE_S, *arguments)
         camera, environment = Subscriber(endpoints_of(process, "camera", "environment")).receive()
@@ -119,6 +125,22 @@ class Programs(SystemTest):
         self.assertEqual(times, [begin - 2 * 10**9 + index * 10**8 for index in range(len(times))])
         self.assertEqual(len(times), 45)
 
+    def test_replay_repeats_preloaded_frames_as_a_scan(self):
+        stack = np.arange(3 * 8 * 10, dtype="<u2").reshape(3, 8, 10)
+        np.save(self.folder / "stack.npy", stack)
+        process = self.start("glasswatch-replay", self.folder / "stack.npy", "--frame-period-s", 1, "--preload",
+                             "--repeat", 3, "--scan", "2x4", "--speed", "max", "--camera-endpoint", "tcp://127.0.0.1:*")
+        camera, _ = Subscriber(endpoints_of(process, "camera")).receive()
+        self.assertEqual(process.wait(), 0, process.errors())
+        start, frames = camera[0][0].series_start, camera[1:-1]
+        self.assertEqual((start.scan.rows, start.scan.columns, start.expected_frames), (2, 4, 8))
+        self.assertEqual(len(frames), 8)
+        for index, (message, pixels) in enumerate(frames):
+            self.assertEqual(message.sequence, index)
+            self.assertEqual((message.frame.scan_row, message.frame.scan_column), divmod(index, 4))
+            self.assertEqual(message.frame.exposure_start_utc_ns, index * 10**9)
+            self.assertEqual(pixels[0], stack[index % 3].tobytes())
+
     def test_replay_says_when_temperatures_cannot_match(self):
         np.save(self.folder / "stack.npy", np.zeros((2, 8, 10), "<u2"))
         log = self.write_log(np.linspace(20, 30, 20))
@@ -145,6 +167,8 @@ class Programs(SystemTest):
             (4, str(port), ["glasswatch-simulate", self.scenario(), "--camera-endpoint", f"tcp://127.0.0.1:{port}"]),
             (4, "--truth", ["glasswatch-simulate", self.scenario(), "--truth", "/nowhere/truth.h5"]),
             (2, "required", ["glasswatch-replay"]),
+            (2, "--scan 3x", ["glasswatch-replay", self.stack(), "--scan", "3x"]),
+            (3, "MiB", ["glasswatch-replay", self.stack(), "--preload", "--preload-mib", "1"]),
             (3, "missing.emd", ["glasswatch-replay", self.folder / "missing.emd"]),
         ]
         for code, word, command in cases:

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,7 +30,7 @@ Message frame(std::uint64_t sequence, std::size_t bytes) {
   message.header.set_series_id(1);
   message.header.set_sequence(sequence);
   message.header.mutable_frame();
-  message.pixels.assign(bytes, static_cast<std::byte>(sequence));
+  message.pixels = std::vector<std::byte>(bytes, static_cast<std::byte>(sequence));
   return message;
 }
 
@@ -37,6 +39,13 @@ Message end() {
   message.header.mutable_series_end();
   return message;
 }
+
+// Pixels of which one sees when the last owner has let go.
+struct CountingMemory final : PixelMemory {
+  void give_back(std::size_t /*place*/) noexcept override { ++returned; }
+  std::vector<std::byte> bytes = std::vector<std::byte>(100'000, std::byte{7});
+  std::atomic<int> returned = 0;
+};
 
 struct Subscriber {
   Subscriber(zmq::context_t& context, const std::string& endpoint, const std::string& topic,
@@ -105,6 +114,28 @@ TEST_F(PublisherTest, LateJoinerGetsTheStartBeforeAnyFrame) {
   EXPECT_EQ(second.second, 8u);
   EXPECT_TRUE(early.next().first.has_series_start()) << "a repeated start, to everybody";
   EXPECT_EQ(early.next().first.sequence(), 1u);
+}
+
+// The transport reads the pixels where they are, and lets go of them when all subscribers have them.
+TEST_F(PublisherTest, SharesPixelsWithTheTransportUntilTheyAreTaken) {
+  Subscriber one(context_, publisher_.endpoint(), "camera", 100);
+  Subscriber two(context_, publisher_.endpoint(), "camera", 100);
+  ASSERT_TRUE(wait_for_subscribers_of(publisher_, 2));
+  const auto memory = std::make_shared<CountingMemory>();
+  Message message = frame(3, 0);
+  Frame lent(memory, 0, memory->bytes);
+  lent.info.rows = 1;
+  lent.info.columns = static_cast<std::int32_t>(memory->bytes.size());
+  lent.info.pixel_type = PixelType::kU1;
+  message.pixels = SharedPixels(std::move(lent));
+  EXPECT_EQ(message.pixels.data(), memory->bytes.data());
+  ASSERT_TRUE(publisher_.try_send(message));
+  message = {};
+  EXPECT_EQ(one.next().second, memory->bytes.size());
+  EXPECT_EQ(two.next().second, memory->bytes.size());
+  const auto deadline = Publisher::Clock::now() + seconds(10);
+  while (memory->returned == 0 && Publisher::Clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(memory->returned, 1);
 }
 
 TEST_F(PublisherTest, AnEndedSeriesIsNotAnnouncedToLateJoiners) {

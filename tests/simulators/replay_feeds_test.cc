@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <span>
+#include <tuple>
 #include <utility>
+
+#include "simulators/replay_recordings.h"
 
 namespace glasswatch::simulation {
 namespace {
@@ -25,6 +29,7 @@ class MemoryRecording : public Recording {
     camera.set_pixel_type(stream::U2);
     start_.set_source_mode(stream::REPLAY);
     start_.set_expected_frames(frames_.size());
+    start_.mutable_timing()->set_frame_period_s(1);
   }
   const stream::SeriesStart& start() const override { return start_; }
   std::uint64_t frame_count() const override { return frames_.size(); }
@@ -52,6 +57,12 @@ std::vector<std::unique_ptr<Recording>> recordings(
   std::vector<std::unique_ptr<Recording>> out;
   for (auto& frames : contents) out.push_back(std::make_unique<MemoryRecording>(std::move(frames)));
   return out;
+}
+
+SharedPixels pixels_of(std::uint16_t sequence) {
+  const std::vector<std::uint16_t> values(6, sequence);
+  const auto bytes = std::as_bytes(std::span(values));
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
 }
 
 EnvironmentLog log_at(std::initializer_list<double> seconds) {
@@ -102,6 +113,54 @@ TEST(ReplayCamera, PlaysEachRecordingAsOneSeriesAtItsTimes) {
   EXPECT_EQ(ids[0], ids[3]);
   EXPECT_NE(ids[0], ids[4]);
   EXPECT_NE(ids[0], 0u);
+}
+
+// What the transport still has to send is not written over by the frames that follow.
+TEST(ReplayCamera, MessagesKeepTheirPixels) {
+  std::vector<Message> kept;
+  {
+    ReplayCamera camera(recordings({{{0, 0}, {1, 1}, {2, 2}, {3, 3}}}), {});
+    while (camera.due_utc_ns()) kept.push_back(camera.take());
+  }
+  ASSERT_EQ(kept.size(), 6u);
+  for (std::uint16_t sequence = 0; sequence < 4; ++sequence) {
+    EXPECT_EQ(kept[sequence + 1u].pixels, pixels_of(sequence));
+  }
+}
+
+TEST(ReplayCamera, PreloadedFramesAreSentFromOneMemory) {
+  std::vector<std::unique_ptr<Recording>> contents;
+  auto preloaded = preload_recording(std::move(recordings({{{0, 0}, {1, 1}}}).front()), 24);
+  contents.push_back(repeat_recording(std::move(preloaded), 3));
+  ReplayCamera camera(std::move(contents), {});
+  std::vector<Message> frames;
+  while (camera.due_utc_ns()) {
+    Message message = camera.take();
+    if (message.header.has_frame()) frames.push_back(std::move(message));
+  }
+  ASSERT_EQ(frames.size(), 6u);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    EXPECT_EQ(frames[i].header.sequence(), i);
+    EXPECT_EQ(frames[i].pixels, pixels_of(static_cast<std::uint16_t>(i % 2)));
+    EXPECT_EQ(frames[i].pixels.data(), frames[i % 2].pixels.data());
+  }
+}
+
+TEST(ScanRecording, CountsPositionsRowByRowAndEndsWithTheScan) {
+  for (const auto& [rows, columns, count] : {std::tuple{2u, 2u, 4u}, std::tuple{3u, 2u, 5u}}) {
+    const auto scan = scan_recording(
+        std::move(recordings({{{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4}}}).front()), rows, columns);
+    EXPECT_EQ(scan->frame_count(), count);
+    EXPECT_EQ(scan->start().expected_frames(), count);
+    EXPECT_EQ(scan->start().scan().rows(), rows);
+    EXPECT_EQ(scan->start().scan().columns(), columns);
+    FramePool pool(1, 12);
+    Frame frame = pool.acquire();
+    scan->read(3, frame);
+    EXPECT_EQ(frame.info.scan_row, 1);
+    EXPECT_EQ(frame.info.scan_column, 1);
+    EXPECT_EQ(frame.info.sequence, 3u);
+  }
 }
 
 TEST(ReplayCamera, WindowCountsFromTheFirstFrameAndGapsStayGaps) {
