@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "protocol/configuration/configuration.h"
 #include "protocol/configuration/text.h"
 #include "protocol/wire/wire.h"
 
@@ -27,7 +28,8 @@ ControlServer::ControlServer(boost::asio::io_context& io, zmq::context_t& contex
       socket_(io, context, zmq::socket_type::rep),
       state_(state),
       publisher_(publisher),
-      status_(std::move(status)) {
+      status_(std::move(status)),
+      symmetry_(configuration.symmetry()) {
   zmq::socket_t& socket = socket_.socket();
   socket.set(zmq::sockopt::linger, 500);
   socket.set(zmq::sockopt::maxmsgsize, kMaxRequestBytes);
@@ -91,6 +93,9 @@ control::Reply ControlServer::answer(const control::Request& request) {
       *snapshot.mutable_setup() = publisher_.setup().setup();
       *snapshot.mutable_series() = publisher_.series().series();
       for (const result::TriggerEvent& event : publisher_.triggers()) *snapshot.add_triggers() = event;
+      for (const WholeMap* map : {&publisher_.scan_map(), &publisher_.tile_map()}) {
+        if (!map->empty()) *snapshot.add_maps() = map->update();
+      }
       snapshot.set_frames(publisher_.history().size());
       snapshot.set_frames_forgotten(publisher_.forgotten());
       break;
@@ -105,6 +110,12 @@ control::Reply ControlServer::answer(const control::Request& request) {
     case control::Request::kReset:
       state_.request_reset();
       break;
+    case control::Request::kCalibrate:
+      calibrate(reply);
+      break;
+    case control::Request::kChangeSymmetry:
+      change_symmetry(request.change_symmetry(), reply);
+      break;
     case control::Request::kRecord:
       refuse(control::Error::NOT_AVAILABLE,
              "this version does not record; keep the instrument's own recording", reply);
@@ -114,6 +125,40 @@ control::Reply ControlServer::answer(const control::Request& request) {
       break;
   }
   return reply;
+}
+
+void ControlServer::calibrate(control::Reply& reply) {
+  if (!configuration_.calibration().has_estimate()) {
+    refuse(control::Error::NOT_CONFIGURED,
+           "the configuration gives the calibration; add `estimate { }` to its calibration section", reply);
+    return;
+  }
+  state_.request_calibration();
+  spdlog::info("a new calibration was asked for");
+}
+
+void ControlServer::change_symmetry(const control::ChangeSymmetry& change, control::Reply& reply) {
+  if (!configuration_.has_symmetry()) {
+    refuse(control::Error::NOT_CONFIGURED, "the configuration has no symmetry section", reply);
+    return;
+  }
+  config::Configuration changed = configuration_;
+  config::Symmetry& symmetry = *changed.mutable_symmetry();
+  symmetry = symmetry_;
+  if (change.has_r_min_px()) symmetry.set_r_min_px(change.r_min_px());
+  if (change.has_r_max_px()) symmetry.set_r_max_px(change.r_max_px());
+  if (change.has_ring_min_inv_nm()) symmetry.set_ring_min_inv_nm(change.ring_min_inv_nm());
+  if (change.has_ring_max_inv_nm()) symmetry.set_ring_max_inv_nm(change.ring_max_inv_nm());
+  if (change.orders_size() > 0) *symmetry.mutable_orders() = change.orders();
+  try {
+    check_configuration(changed);
+  } catch (const ConfigurationError& error) {
+    refuse(control::Error::INVALID_VALUE, error.what(), reply);
+    return;
+  }
+  symmetry_ = symmetry;
+  state_.request_symmetry(symmetry_);
+  spdlog::info("rows and orders of the symmetry were changed");
 }
 
 void ControlServer::arm(control::Reply& reply) {

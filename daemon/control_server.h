@@ -34,12 +34,15 @@ class ControlServer {
   void answer_all();
   control::Reply answer(const control::Request& request);
   void arm(control::Reply& reply);
+  void calibrate(control::Reply& reply);
+  void change_symmetry(const control::ChangeSymmetry& change, control::Reply& reply);
 
   const config::Configuration& configuration_;
   AsioSocket socket_;
   SharedState& state_;
   const Publisher& publisher_;
   StatusSource status_;
+  config::Symmetry symmetry_;  // as last asked for
   std::string endpoint_;
 };
 

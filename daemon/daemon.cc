@@ -45,17 +45,23 @@ MaskImage load_mask(const config::Configuration& configuration) {
                                                      : MaskImage{};
 }
 
+// Patterns that the pipeline holds back until it is calibrated.
+std::size_t held_frames(const config::Configuration& configuration) {
+  const auto& calibration = configuration.calibration();
+  return configuration.has_symmetry() && calibration.has_estimate() ? calibration.estimate().frames() : 0;
+}
+
 }  // namespace
 
-// Every part, in the order of the data. Threads: one per ingest, the engine's, the microscope link's; all
-// others run on the service thread, which is the one that calls run().
+// Every part, in the order of the data. Threads: one per ingest, the engine's with its workers, the
+// microscope link's; all others run on the service thread, which is the one that calls run().
 //
 //   camera ──────> Ingest ──queue──┐                     ┌─> Publisher ──> clients (XPUB), DashboardServer
 //                                  ├─> Engine ──Outbox───┤
 //   environment ─> Ingest ──queue──┘   (Pipeline)        └─> ControlServer (REP)
 //                                        └─order─> MicroscopeLink ──> microscope (REQ)
 struct Daemon::Parts {
-  explicit Parts(config::Configuration configuration)
+  Parts(config::Configuration configuration, int lanes)
       : config(std::move(configuration)),
         outbox(kOutboxMessages, state),
         dashboard(config.has_dashboard() ? std::make_unique<DashboardServer>(
@@ -66,13 +72,14 @@ struct Daemon::Parts {
         control(io, context, config, state, publisher, [this] { return status(); }),
         microscope(context, config.microscope(),
                    [this](const result::TriggerEvent& event) { publish_event(event, outbox, state); }),
-        camera(context, "camera", config.camera(), size_limits(config.limits()), doorbell, fail()),
+        camera(context, "camera", config.camera(), size_limits(config.limits()), doorbell, fail(),
+               held_frames(config)),
         environment(config.has_environment()
                         ? std::make_unique<Ingest>(context, "environment", config.environment(),
                                                    size_limits(config.limits()), doorbell, fail())
                         : nullptr),
         engine(config, load_mask(config), doorbell, camera, environment.get(),
-               config.has_microscope() ? &microscope : nullptr, outbox, state) {
+               config.has_microscope() ? &microscope : nullptr, outbox, state, lanes) {
     state.set_armed(config.service().start_armed());
     cv::setNumThreads(1);  // all threads are those listed above
   }
@@ -212,8 +219,8 @@ struct Daemon::Parts {
   Engine engine;
 };
 
-Daemon::Daemon(config::Configuration configuration)
-    : parts_(std::make_unique<Parts>(std::move(configuration))) {}
+Daemon::Daemon(config::Configuration configuration, int lanes)
+    : parts_(std::make_unique<Parts>(std::move(configuration), lanes)) {}
 Daemon::~Daemon() = default;
 
 void Daemon::run() {

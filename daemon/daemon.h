@@ -5,15 +5,17 @@
 #include <memory>
 #include <string>
 
+#include "daemon/workers.h"
 #include "protocol/schema/configuration.pb.h"
 
 namespace glasswatch {
 
 class Daemon {
  public:
-  /// Binds all sockets; nothing runs yet. `configuration` must be valid and have a camera section. Throws
-  /// std::runtime_error or InputError with a message for the user.
-  explicit Daemon(config::Configuration configuration);
+  /// Binds all sockets; nothing runs yet. `configuration` must be valid and have a camera section. lanes:
+  /// threads that share the work of a frame; results do not depend on it. Throws std::runtime_error or
+  /// InputError with a message for the user.
+  explicit Daemon(config::Configuration configuration, int lanes = Workers::default_lanes());
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

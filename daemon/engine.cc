@@ -26,14 +26,16 @@ std::chrono::steady_clock::duration to_duration(double seconds) {
 }  // namespace
 
 Engine::Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
-               Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state)
-    : pipeline_(std::move(configuration), std::move(mask)),
+               Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes)
+    : workers_(lanes),
+      pipeline_(std::move(configuration), std::move(mask), &workers_),
       doorbell_(doorbell),
       camera_(camera),
       environment_(environment),
       microscope_(microscope),
       outbox_(outbox),
       state_(state),
+      deliver_([this](const Frame& frame, const result::FrameResult& result) { deliver(frame, result); }),
       next_command_id_(wire::random_id())  // a microscope answers an id that it knows without acting
 {}
 
@@ -60,8 +62,14 @@ void Engine::run() {
   for (;;) {
     try {
       if (state_.take_reset_request()) reset();
+      if (state_.take_calibration_request()) pipeline_.request_calibration();
+      if (const auto symmetry = state_.take_symmetry_request()) pipeline_.request_symmetry(*symmetry);
+      look_after_rebuild();
       if (step()) continue;
+      publish_scan_map(false);
       if (stopping_) {
+        release_held();
+        publish_scan_map(true);
         finished_ = true;
         return;
       }
@@ -120,9 +128,13 @@ void Engine::handle(StreamItem& item) {
     recorded_ = started->start.clock().kind() == stream::RECORDED_CLOCK;
     spdlog::info("series \"{}\" started: {} x {} pixels", started->start.name(),
                  started->start.camera().rows(), started->start.camera().columns());
+    leave_series();
     state_.series_started(started->series_id, started->start.name());
     pipeline_.begin_series(*started);
     publish_setup();
+    if (const std::string& reason = message_.setup().tiles_refused(); !reason.empty()) {
+      spdlog::warn("no maps of tiles in this series: {}", reason);
+    }
     message_.Clear();
     message_.mutable_series()->set_series_id(started->series_id);
     *message_.mutable_series()->mutable_start() = started->start;
@@ -130,6 +142,8 @@ void Engine::handle(StreamItem& item) {
   } else if (const auto* ended = std::get_if<SeriesEnded>(&item)) {
     spdlog::info("series \"{}\" ended after {} frames: {}", ended->start.name(), ended->end.count(),
                  stream::SeriesEnd::Reason_Name(ended->end.reason()));
+    release_held();
+    publish_scan_map(true);
     state_.series_ended();
     message_.Clear();
     message_.mutable_series()->set_series_id(ended->series_id);
@@ -150,7 +164,7 @@ void Engine::handle(StreamItem& item) {
 }
 
 void Engine::process_pending() {
-  const Frame frame = std::move(*pending_);
+  Frame frame = std::move(*pending_);
   pending_.reset();
   if (!pipeline_.ready(frame) && environment_ != nullptr && !gave_up_waiting_) {
     gave_up_waiting_ = true;
@@ -158,24 +172,92 @@ void Engine::process_pending() {
         "frame {} is analysed without temperature: the environment stream has not reached its exposure",
         frame.info.sequence);
   }
-  const auto begin = Clock::now();
-  const result::FrameResult& result = pipeline_.process(frame);
-  if (result.ecm().g2_size() != setup_lags_)
-    publish_setup();  // the frame period became known: so did the lags
+  processing_since_ = Clock::now();
+  pipeline_.take(std::move(frame), deliver_);
+}
+
+// What is left of the last series must not keep the next from beginning.
+void Engine::leave_series() {
+  try {
+    release_held();
+    publish_scan_map(true);
+    finish_rebuild();
+  } catch (const std::exception& error) {
+    fail(error.what());
+  }
+}
+
+void Engine::release_held() {
+  processing_since_ = Clock::now();
+  pipeline_.release(deliver_);
+  if (pipeline_.setup_revision() != setup_revision_) publish_setup();
+}
+
+void Engine::deliver(const Frame& frame, const result::FrameResult& result) {
+  if (pipeline_.setup_revision() != setup_revision_) publish_setup();  // calibrated, or the lags became known
   frame_message_.mutable_frame()->CopyFrom(
       result);  // a message of its own: keeps its memory from frame to frame
+  const auto now = Clock::now();
   frame_message_.mutable_frame()->set_processing_s(
-      std::chrono::duration<double>(Clock::now() - begin).count());
+      std::chrono::duration<double>(now - processing_since_).count());
+  processing_since_ = now;
   publish(frame_message_, wire::kFrameTopic);
   state_.count_processed(result.temperature().validity() == result::VALID);
   const TemperatureStage& clocks = pipeline_.temperature();
   state_.set_clocks({clocks.camera_offset_s(), clocks.camera_sigma_s(), clocks.environment_offset_s(),
                      clocks.environment_sigma_s(), clocks.implausible_samples()});
   for (const TriggerFiring& firing : pipeline_.firings()) fire(firing, result);
-  if (begin >= next_display_) {
-    next_display_ = begin + to_duration(1 / pipeline_.configuration().dashboard().frame_rate_hz());
+  if (now >= next_display_) {
+    next_display_ = now + to_duration(1 / pipeline_.configuration().dashboard().frame_rate_hz());
     publish_display(frame);
   }
+  if (const result::MapUpdate* tiles = pipeline_.tile_map(); tiles != nullptr && now >= next_tiles_) {
+    next_tiles_ = now + to_duration(pipeline_.configuration().symmetry().map_period_s());
+    *map_message_.mutable_map() = *tiles;
+    publish(map_message_, wire::kMapTopic);
+  }
+  publish_scan_map(false);
+}
+
+// A growing map goes out at its period, and at once when it is complete: nobody waits for the last position.
+void Engine::publish_scan_map(bool at_once) {
+  ScanMap* map = pipeline_.scan_map();
+  if (map == nullptr || !map->changed()) return;
+  const auto now = Clock::now();
+  const bool just_completed = map->complete() && !map_complete_;
+  if (!at_once && !just_completed && now < next_map_) return;
+  next_map_ = now + to_duration(pipeline_.configuration().symmetry().map_period_s());
+  map_complete_ = map->complete();
+  map->take(*map_message_.mutable_map());
+  if (!publish(map_message_, wire::kMapTopic)) map->put_back(map_message_.map());  // for the next update
+}
+
+// Estimating a calibration and building an operator take some tenths of a second, in which frames go on under
+// the present one: it is done on the side, on a thread of its own.
+void Engine::look_after_rebuild() {
+  if (rebuild_ == nullptr) {
+    rebuild_ = pipeline_.rebuild();
+    if (rebuild_ == nullptr) return;
+    rebuilding_ = std::async(std::launch::async, [work = rebuild_.get()] {
+      analysis::Serial serial;
+      work->run(serial);
+    });
+  }
+  if (rebuilding_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) finish_rebuild();
+}
+
+void Engine::finish_rebuild() {
+  if (rebuild_ == nullptr) return;
+  const std::unique_ptr<SymmetryRebuild> done = std::move(rebuild_);
+  try {
+    rebuilding_.get();
+  } catch (...) {
+    pipeline_.abandon_rebuild();
+    throw;
+  }
+  if (!done->failure().empty()) spdlog::warn("the calibration was not renewed: {}", done->failure());
+  pipeline_.install(*done);
+  publish_setup();
 }
 
 void Engine::fire(const TriggerFiring& firing, const result::FrameResult& frame) {
@@ -226,16 +308,16 @@ void Engine::fire(const TriggerFiring& firing, const result::FrameResult& frame)
   publish_event(event, outbox_, state_);
 }
 
-void Engine::publish(const result::ResultMessage& message, std::string_view topic) {
+bool Engine::publish(const result::ResultMessage& message, std::string_view topic) {
   outbound_.topic = topic;
   message.SerializeToString(&outbound_.bytes);
-  outbox_.push(outbound_, recorded_);
+  return outbox_.push(outbound_, recorded_);
 }
 
 void Engine::publish_setup() {
   message_.Clear();
   *message_.mutable_setup() = pipeline_.setup();
-  setup_lags_ = message_.setup().lag_s_size();
+  setup_revision_ = pipeline_.setup_revision();
   publish(message_, wire::kSnapshotTopic);
 }
 
@@ -256,6 +338,8 @@ void Engine::publish_display(const Frame& frame) {
 }
 
 void Engine::reset() {
+  release_held();
+  finish_rebuild();
   pipeline_.reset();
   state_.reset_done();
   spdlog::info("running statistics were reset");

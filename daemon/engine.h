@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "daemon/outbox.h"
 #include "daemon/pipeline/pipeline.h"
 #include "daemon/state.h"
+#include "daemon/workers.h"
 
 namespace glasswatch {
 
@@ -26,9 +29,10 @@ namespace glasswatch {
 /// pipeline puts the daemon into ERROR: frames are then counted as skipped until a reset.
 class Engine {
  public:
-  /// `environment` and `microscope` may be null: not configured.
+  /// `environment` and `microscope` may be null: not configured. lanes: threads that share the work of a
+  /// frame, this one included.
   Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
-         Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state);
+         Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -50,13 +54,20 @@ class Engine {
   bool may_wait_longer() const;
   void handle(StreamItem& item);
   void process_pending();
+  void deliver(const Frame& frame, const result::FrameResult& result);
+  void release_held();
+  void leave_series();
+  void look_after_rebuild();
+  void finish_rebuild();
+  void publish_scan_map(bool at_once);
   void fire(const TriggerFiring& firing, const result::FrameResult& frame);
-  void publish(const result::ResultMessage& message, std::string_view topic);
+  bool publish(const result::ResultMessage& message, std::string_view topic);
   void publish_setup();
   void publish_display(const Frame& frame);
   void reset();
   void fail(const std::string& error);
 
+  Workers workers_;
   Pipeline pipeline_;
   Doorbell& doorbell_;
   Ingest& camera_;
@@ -70,12 +81,20 @@ class Engine {
   Clock::time_point pending_since_{};
   bool gave_up_waiting_ = false;  // until the environment speaks again
   bool recorded_ = false;
-  int setup_lags_ = 0;  // as last published
+  int setup_revision_ = -1;  // as last published
+  Pipeline::Deliver deliver_;
+  Clock::time_point processing_since_{};
+  std::unique_ptr<SymmetryRebuild> rebuild_;
+  std::future<void> rebuilding_;  // after what it works on: its destructor waits
   std::uint64_t next_event_id_ = 1;
   std::uint64_t next_command_id_;
   Clock::time_point next_display_{};
+  Clock::time_point next_map_{};
+  Clock::time_point next_tiles_{};
+  bool map_complete_ = false;  // as last published
   result::ResultMessage message_;
   result::ResultMessage frame_message_;
+  result::ResultMessage map_message_;
   Outbound outbound_;
   Outbound display_;
 

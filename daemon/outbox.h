@@ -19,11 +19,12 @@ class Outbox {
  public:
   Outbox(std::size_t capacity, SharedState& state) : state_(state), queue_(capacity, doorbell_) {}
 
-  /// Swaps `message` away. `may_wait`: the series is recorded.
-  void push(Outbound& message, bool may_wait) {
+  /// Swaps `message` away; false when it was dropped. `may_wait`: the series is recorded.
+  bool push(Outbound& message, bool may_wait) {
     const bool kept = may_wait ? queue_.push(message) : queue_.try_push(message);
     if (!kept) state_.count_publish_dropped();
     wakeup_.notify();
+    return kept;
   }
 
   void push_display(Outbound& image) {

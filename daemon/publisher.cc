@@ -1,9 +1,16 @@
 #include "daemon/publisher.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <span>
 #include <stdexcept>
 
 #include "protocol/client/client.h"
 #include "protocol/client/utc_now.h"
+#include "protocol/configuration/text.h"
 #include "protocol/wire/random_id.h"
 #include "protocol/wire/wire.h"
 
@@ -12,6 +19,7 @@ namespace {
 
 constexpr int kSubscriberQueue = 10'000;
 constexpr std::size_t kTriggersKept = 1000;
+constexpr std::size_t kWelcomeMapValues = 64 * 1024;  // of one message: small enough for pings in between
 
 // The page draws ring values and the radial profile; the (K, N) arrays stay with the clients that ask for
 // them.
@@ -20,6 +28,49 @@ void strip_for_page(result::ResultMessage& message) {
   symmetry.clear_power();
   symmetry.clear_coefficient();
   symmetry.clear_correlation();
+  symmetry.clear_power_sigma();
+  symmetry.clear_noise_power();
+}
+
+OutgoingMessage as_text(const result::ResultMessage& message) {
+  return text_message(to_json_line(message));
+}
+
+// Positions and values of a map as bytes behind the header: as text they are three times as long, and parsing
+// them would hold up the page.
+OutgoingMessage as_binary(const result::ResultMessage& message) {
+  static_assert(std::endian::native == std::endian::little, "the page reads little-endian numbers");
+  result::ResultMessage header;
+  header.set_schema_version(message.schema_version());
+  header.set_daemon_id(message.daemon_id());
+  header.set_sequence(message.sequence());
+  header.set_published_utc_ns(message.published_utc_ns());
+  const result::MapUpdate& map = message.map();
+  *header.mutable_map() = map_header(map);
+  const std::size_t position_bytes = std::size_t{4} * static_cast<std::size_t>(map.position_size());
+  const std::size_t value_bytes = std::size_t{4} * static_cast<std::size_t>(map.value_size());
+  std::vector<std::uint8_t> arrays(position_bytes + value_bytes);
+  if (position_bytes > 0) std::memcpy(arrays.data(), map.position().data(), position_bytes);
+  if (value_bytes > 0) std::memcpy(arrays.data() + position_bytes, map.value().data(), value_bytes);
+  return binary_message(to_json_line(header), arrays);
+}
+
+OnOverflow policy(const result::MapUpdate& map) {
+  return map.kind() == result::MapUpdate::TILES ? OnOverflow::kLatestTiles : OnOverflow::kKeep;
+}
+
+// A map as messages for a page that has none of it.
+void add_map(const WholeMap& map, result::ResultMessage& envelope, std::vector<WelcomeMessage>& messages) {
+  if (map.empty()) return;
+  const result::MapUpdate& header = map.header();
+  const std::size_t positions = std::size_t{header.rows()} * header.columns();
+  const auto channels = static_cast<std::size_t>(header.channel_size());
+  const bool one = header.kind() == result::MapUpdate::TILES;  // each message is a whole map
+  const std::size_t step = one ? positions : std::max<std::size_t>(1, kWelcomeMapValues / channels);
+  for (std::size_t first = 0; first < positions; first += step) {
+    *envelope.mutable_map() = map.update(first, first + step);
+    messages.push_back({as_binary(envelope), policy(header)});
+  }
 }
 
 }  // namespace
@@ -51,14 +102,21 @@ void Publisher::start() {
 
 void Publisher::greet_subscribers() {
   // Sending the greeting takes in more subscriptions, hence the loop: they leave no edge on the descriptor.
-  while (take_in_subscriptions()) greet();
+  for (Joined joined = take_in_subscriptions(); joined.somebody; joined = take_in_subscriptions()) {
+    greet();
+    if (joined.to_maps) greet_with_maps();
+  }
 }
 
-bool Publisher::take_in_subscriptions() {
+Publisher::Joined Publisher::take_in_subscriptions() {
   zmq::message_t request;
-  bool joined = false;
+  Joined joined;
   while (socket_.socket().recv(request, zmq::recv_flags::dontwait)) {
-    joined = joined || (request.size() > 0 && *static_cast<const std::uint8_t*>(request.data()) == 1);
+    // The first byte is 1 for who joins, 0 for who leaves; the rest is how the topics begin.
+    const std::string_view text = request.to_string_view();
+    if (text.empty() || text.front() != 1) continue;
+    joined.somebody = true;
+    joined.to_maps = joined.to_maps || wire::kMapTopic.starts_with(text.substr(1));
   }
   return joined;
 }
@@ -74,6 +132,16 @@ void Publisher::greet() {
   repeat(wire::kSeriesTopic, series_);
   repeat(wire::kFrameTopic, frame_);
   repeat(wire::kStatusTopic, status_);
+}
+
+void Publisher::greet_with_maps() {
+  for (const WholeMap* map : {&scan_map_, &tile_map_}) {
+    if (map->empty()) continue;
+    result::ResultMessage whole;
+    *whole.mutable_map() = map->update();
+    whole.set_repeated(true);
+    send(wire::kMapTopic, whole, nullptr);
+  }
 }
 
 void Publisher::send(std::string_view topic, result::ResultMessage& message,
@@ -103,7 +171,8 @@ void Publisher::publish_display(const Outbound& image) {
   send(image.topic, message_, &image.payload);
   socket_.touch();
   if (dashboard_ == nullptr || dashboard_->clients() == 0) return;
-  dashboard_->publish_image(to_json_line(message_.display()), image.payload);
+  dashboard_->publish(binary_message(to_json_line(message_.display()), image.payload),
+                      OnOverflow::kLatestImage);
 }
 
 void Publisher::publish_status(const result::Status& status) {
@@ -140,30 +209,53 @@ void Publisher::remember(const result::ResultMessage& message, const std::string
       }
       break;
     }
+    case result::ResultMessage::kMap:
+      assemble(message.map());
+      break;
     default:
       break;
   }
 }
 
+void Publisher::assemble(const result::MapUpdate& update) {
+  WholeMap& whole = update.kind() == result::MapUpdate::TILES ? tile_map_ : scan_map_;
+  const WholeMap::Outcome outcome = whole.add(update);
+  map_refused_ = outcome != WholeMap::Outcome::kTaken;
+  if (!map_refused_ || refusal_told_series_ == update.series_id()) return;
+  refusal_told_series_ = update.series_id();
+  spdlog::warn(
+      "a map of {} x {} positions and {} channels is passed on but not kept ({}): clients that join, and the "
+      "dashboard, do not get it",
+      update.rows(), update.columns(), update.channel_size(),
+      outcome == WholeMap::Outcome::kTooLarge ? text::concatenate("more than ", kMaxMapValues, " values")
+                                              : "its arrays do not fit each other");
+}
+
 void Publisher::show(const result::ResultMessage& message) {
   if (dashboard_ == nullptr || dashboard_->clients() == 0) return;
-  if (message.body_case() != result::ResultMessage::kFrame) {
-    dashboard_->publish(to_json_line(message), OnOverflow::kKeep);
-    return;
+  if (message.has_frame()) {
+    show_frame(message);
+  } else if (!message.has_map()) {
+    dashboard_->publish(as_text(message), OnOverflow::kKeep);
+  } else if (!map_refused_) {
+    dashboard_->publish(as_binary(message), policy(message.map()));
   }
+}
+
+void Publisher::show_frame(const result::ResultMessage& message) {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_shown_) return;
   next_shown_ = now + std::chrono::duration_cast<std::chrono::steady_clock::duration>(
                           std::chrono::duration<double>(1 / configuration_.dashboard().frame_rate_hz()));
   result::ResultMessage page = message;
   strip_for_page(page);
-  dashboard_->publish(to_json_line(page));
+  dashboard_->publish(as_text(page), OnOverflow::kDropOldest);
 }
 
-std::vector<std::string> Publisher::welcome() const {
-  std::vector<std::string> texts;
-  const auto add = [&texts](const result::ResultMessage& message) {
-    if (message.body_case() != result::ResultMessage::BODY_NOT_SET) texts.push_back(to_json_line(message));
+std::vector<WelcomeMessage> Publisher::welcome() const {
+  std::vector<WelcomeMessage> messages;
+  const auto add = [&messages](const result::ResultMessage& message) {
+    if (message.body_case() != result::ResultMessage::BODY_NOT_SET) messages.push_back({as_text(message)});
   };
   add(setup_);
   add(series_);
@@ -178,7 +270,12 @@ std::vector<std::string> Publisher::welcome() const {
     *message.mutable_trigger() = event;
     add(message);
   }
-  return texts;
+  result::ResultMessage envelope;
+  envelope.set_daemon_id(daemon_id_);
+  envelope.set_published_utc_ns(utc_now_ns());
+  add_map(scan_map_, envelope, messages);
+  add_map(tile_map_, envelope, messages);
+  return messages;
 }
 
 }  // namespace glasswatch

@@ -10,6 +10,7 @@
 #include "daemon/asio_socket.h"
 #include "daemon/dashboard/server.h"
 #include "daemon/outbound.h"
+#include "protocol/client/whole_map.h"
 #include "protocol/schema/configuration.pb.h"
 #include "protocol/schema/results.pb.h"
 
@@ -17,11 +18,13 @@ namespace glasswatch {
 
 /// Numbers, stamps and sends every message on the results socket (XPUB), feeds the dashboard, and remembers
 /// the last of each kind: a new subscriber gets setup, last series, last frame and status at once (to
-/// everybody: the messages are the state, and receiving them twice changes nothing). Service thread only.
+/// everybody: the messages are the state, and receiving them twice changes nothing). Of scan and tile maps it
+/// keeps the whole, up to kMaxMapValues each; who subscribes to maps gets it as one message. Service thread
+/// only.
 ///
 /// Overflow policy towards clients: a subscriber that does not read loses messages beyond 10,000 in its queue
 /// and sees a jump of `sequence`; others are not affected. The dashboard gets at most frame_rate_hz frame
-/// results a second.
+/// results a second, and every map update.
 class Publisher {
  public:
   /// `dashboard` may be null. Throws std::runtime_error when the endpoint cannot be bound.
@@ -45,17 +48,26 @@ class Publisher {
   const result::ResultMessage& setup() const { return setup_; }
   const result::ResultMessage& series() const { return series_; }
   const std::deque<result::TriggerEvent>& triggers() const { return triggers_; }
+  const WholeMap& scan_map() const { return scan_map_; }
+  const WholeMap& tile_map() const { return tile_map_; }
 
   void stop() { socket_.stop(); }
 
  private:
+  struct Joined {
+    bool somebody = false;
+    bool to_maps = false;  // some of them
+  };
   void greet_subscribers();
-  bool take_in_subscriptions();  // true when somebody joined
+  Joined take_in_subscriptions();
   void greet();
+  void greet_with_maps();
   void send(std::string_view topic, result::ResultMessage& message, const std::vector<std::uint8_t>* payload);
   void remember(const result::ResultMessage& message, const std::string& bytes);
+  void assemble(const result::MapUpdate& update);
   void show(const result::ResultMessage& message);
-  std::vector<std::string> welcome() const;
+  void show_frame(const result::ResultMessage& message);
+  std::vector<WelcomeMessage> welcome() const;
 
   const config::Configuration& configuration_;
   AsioSocket socket_;
@@ -70,6 +82,10 @@ class Publisher {
   result::ResultMessage series_;
   result::ResultMessage frame_;
   result::ResultMessage status_;
+  WholeMap scan_map_;
+  WholeMap tile_map_;
+  bool map_refused_ = false;               // the last update
+  std::uint64_t refusal_told_series_ = 0;  // said once per series
   std::deque<result::TriggerEvent> triggers_;
   std::deque<std::string> history_;
   std::size_t history_bytes_ = 0;

@@ -3,11 +3,13 @@
 #include <H5Cpp.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "protocol/configuration/text.h"
@@ -17,13 +19,19 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kFormatVersion = 1;
-constexpr hsize_t kFramesPerChunk = 64;
+constexpr hsize_t kFramesPerWrite = 64;
+constexpr hsize_t kValuesPerChunk =
+    1024;  // 8 KiB: what is small per frame shares chunks, so that the index stays small
 
 template <typename T>
 const H5::DataType& native_type();
 template <>
 const H5::DataType& native_type<double>() {
   return H5::PredType::NATIVE_DOUBLE;
+}
+template <>
+const H5::DataType& native_type<float>() {
+  return H5::PredType::NATIVE_FLOAT;
 }
 template <>
 const H5::DataType& native_type<std::int64_t>() {
@@ -72,8 +80,7 @@ class FrameColumn {
       : row_(std::move(row)) {
     row_size_ = 1;
     for (const hsize_t extent : row_) row_size_ *= extent;
-    std::vector<hsize_t> start{0}, most{H5S_UNLIMITED},
-        chunk{std::max<hsize_t>(1, kFramesPerChunk / row_size_ + 1)};
+    std::vector<hsize_t> start{0}, most{H5S_UNLIMITED}, chunk{kValuesPerChunk / row_size_ + 1};
     for (const hsize_t extent : row_) {
       start.push_back(extent);
       most.push_back(extent);
@@ -94,9 +101,10 @@ class FrameColumn {
                             "; results of different configurations cannot share a file"));
     }
     buffer_.insert(buffer_.end(), values, values + count);
-    if (buffer_.size() >= kFramesPerChunk * row_size_) flush();
+    if (buffer_.size() >= kFramesPerWrite * row_size_) flush();
   }
   void add(T value) { add(&value, 1); }
+  std::size_t row_size() const { return row_size_; }
 
   void flush() {
     if (buffer_.empty()) return;
@@ -124,49 +132,105 @@ class FrameColumn {
   H5::DataSet dataset_;
 };
 
-struct SymmetryColumns {
-  SymmetryColumns(H5::H5File& file, hsize_t k, hsize_t n, hsize_t p, bool keep_correlation)
-      : not_estimated(k * n, kNan),
-        power(file, "/symmetry/power", {k, n}, "1", "angular power Re C^(k,n)/P"),
-        coefficient(file, "/symmetry/coefficient", {k, n}, "1", "mean of C(k, 2 pi j/n), j = 1 .. n-1"),
-        radial_mean(file, "/symmetry/radial_mean", {k}, "counts", "azimuthal mean intensity <I>"),
-        radial_variance(file, "/symmetry/radial_variance", {k}, "1", "normalised variance <I^2>/<I>^2 - 1"),
-        power_sigma(file, "/symmetry/power_sigma", {k, n}, "1",
-                    "one standard deviation of power; NaN: not estimated by this version"),
-        noise_floor(file, "/symmetry/noise_floor", {k}, "1",
-                    "white noise floor of power; NaN: not estimated by this version"),
-        ring_power(file, "/symmetry/ring_power", {n}, "1", "angular power, mean over the ring"),
-        status(file, "/symmetry/status", {}, "1", "result.Validity of the frame (1 = valid)") {
-    if (keep_correlation) {
-      correlation.emplace(file, "/symmetry/correlation", std::vector<hsize_t>{k, p}, "1",
-                          "angular correlation C(k, Delta), Delta = column * 360 deg / P");
-    }
+// The white floor of a row: the mean over the orders of what noise adds to each.
+void floor_of_rows(const result::Symmetry& symmetry, std::vector<double>& floor) {
+  const int orders = symmetry.ring_power_size();
+  floor.assign(static_cast<std::size_t>(symmetry.radial_mean_size()), kNan);
+  for (int k = 0; k < symmetry.radial_mean_size() && symmetry.noise_power_size() > 0; ++k) {
+    double sum = 0;
+    for (int n = 0; n < orders; ++n) sum += symmetry.noise_power(k * orders + n);
+    floor[static_cast<std::size_t>(k)] = sum / orders;
   }
+}
+
+struct SymmetryColumns {
+  SymmetryColumns(H5::H5File& file, const result::Setup& setup)
+      : SymmetryColumns(file, setup, sizes(setup)) {}
+
   void add(const result::Symmetry& symmetry) {
-    const auto put = [](FrameColumn<double>& column, const google::protobuf::RepeatedField<double>& values) {
-      column.add(values.data(), static_cast<std::size_t>(values.size()));
-    };
-    put(power, symmetry.power());
-    put(coefficient, symmetry.coefficient());
-    put(radial_mean, symmetry.radial_mean());
-    put(radial_variance, symmetry.radial_variance());
-    put(ring_power, symmetry.ring_power());
-    power_sigma.add(not_estimated.data(), not_estimated.size());
-    noise_floor.add(not_estimated.data(), static_cast<std::size_t>(symmetry.radial_mean_size()));
+    for (auto& [column, values] : columns) {
+      const auto& field = (symmetry.*values)();
+      if (field.empty()) {  // not computed for this frame
+        absent.assign(column->row_size(), kNan);
+        column->add(absent.data(), absent.size());
+      } else {
+        column->add(field.data(), static_cast<std::size_t>(field.size()));
+      }
+    }
+    floor_of_rows(symmetry, floor);
+    noise_floor.add(floor.data(), floor.size());
+    center_shift.add(std::array{symmetry.center_row_shift_px(), symmetry.center_col_shift_px()}.data(), 2);
+    center_shift_sigma.add(symmetry.center_shift_sigma_px());
+    ring_state.add(
+        std::vector<std::uint32_t>(symmetry.ring_state().begin(), symmetry.ring_state().end()).data(),
+        static_cast<std::size_t>(symmetry.ring_state_size()));
     status.add(static_cast<std::uint32_t>(symmetry.validity()));
-    if (correlation) put(*correlation, symmetry.correlation());
   }
   void flush() {
-    for (auto* column :
-         {&power, &coefficient, &radial_mean, &radial_variance, &power_sigma, &noise_floor, &ring_power})
-      column->flush();
+    for (auto& [column, values] : columns) column->flush();
+    noise_floor.flush();
+    center_shift.flush();
+    center_shift_sigma.flush();
+    ring_state.flush();
     status.flush();
-    if (correlation) correlation->flush();
   }
-  std::vector<double> not_estimated;
-  FrameColumn<double> power, coefficient, radial_mean, radial_variance, power_sigma, noise_floor, ring_power;
-  FrameColumn<std::uint32_t> status;
-  std::optional<FrameColumn<double>> correlation;
+
+ private:
+  using Field = const google::protobuf::RepeatedField<double>& (result::Symmetry::*)() const;
+  struct Sizes {
+    hsize_t k, n, p;
+  };
+  static Sizes sizes(const result::Setup& setup) {
+    return {static_cast<hsize_t>(setup.radius_px_size()), static_cast<hsize_t>(setup.orders_size()),
+            setup.azimuthal_bins()};
+  }
+  SymmetryColumns(H5::H5File& file, const result::Setup& setup, Sizes s)
+      : noise_floor(file, "/symmetry/noise_floor", {s.k}, "1",
+                    "white noise floor of power: mean of noise_power over the orders"),
+        center_shift(
+            file, "/symmetry/center_shift_px", {2}, "px",
+            "drift of the centre (row, column) against the calibration, mean over the last patterns"),
+        center_shift_sigma(file, "/symmetry/center_shift_sigma_px", {}, "px",
+                           "one standard deviation of each"),
+        ring_state(
+            file, "/symmetry/ring_state", {s.n}, "1",
+            "result.PowerState: 1 signal, 2 consistent with noise, 3 gain-limited, 4 no floor, 5 no power"),
+        status(file, "/symmetry/status", {}, "1", "result.Validity of the frame (1 = valid)") {
+    using S = result::Symmetry;
+    const auto add = [&](const char* name, std::vector<hsize_t> shape, const char* units,
+                         const char* long_name, Field field) {
+      columns.emplace_back(std::make_unique<FrameColumn<double>>(file, std::string("/symmetry/") + name,
+                                                                 std::move(shape), units, long_name),
+                           field);
+    };
+    add("power", {s.k, s.n}, "1", "angular power Re C^(k,n)/P", &S::power);
+    add("power_sigma", {s.k, s.n}, "1", "one standard deviation of power, speckle and noise",
+        &S::power_sigma);
+    add("noise_power", {s.k, s.n}, "1", "what noise adds to power; taken off already with subtract_noise",
+        &S::noise_power);
+    add("coefficient", {s.k, s.n}, "1", "mean of C(k, 2 pi j/n), j = 1 .. n-1", &S::coefficient);
+    add("radial_mean", {s.k}, "counts", "azimuthal mean intensity <I>, above the camera's offset",
+        &S::radial_mean);
+    add("radial_variance", {s.k}, "1", "normalised variance <I^2>/<I>^2 - 1", &S::radial_variance);
+    add("ring_power", {s.n}, "1", "angular power, mean over the ring", &S::ring_power);
+    add("ring_sigma", {s.n}, "1", "one standard deviation of ring_power", &S::ring_sigma);
+    add("ring_floor", {s.n}, "1", "what noise adds to the ring's mean power", &S::ring_floor);
+    add("ring_significance", {s.n}, "1", "probability that noise alone gives at least this power",
+        &S::ring_significance);
+    add("motif_score", {s.n}, "1", "max over (k, phi) of the mean ln(disc/row mean) at the n positions",
+        &S::motif_score);
+    add("motif_coefficient", {s.n}, "1", "disc-filtered coefficient, mean over the ring",
+        &S::motif_coefficient);
+    if (setup.keeps_correlation()) {
+      add("correlation", {s.k, s.p}, "1", "angular correlation C(k, Delta), Delta = column * 360 deg / P",
+          &S::correlation);
+    }
+  }
+
+  std::vector<std::pair<std::unique_ptr<FrameColumn<double>>, Field>> columns;
+  FrameColumn<double> noise_floor, center_shift, center_shift_sigma;
+  FrameColumn<std::uint32_t> ring_state, status;
+  std::vector<double> absent, floor;
 };
 
 struct FrameColumns {
@@ -185,6 +249,8 @@ struct FrameColumns {
         drift_column(file, "/frames/drift_col_px", {}, "px",
                      "drift as the stage system reported it, along columns"),
         mean_counts(file, "/frames/mean_counts", {}, "counts", "mean of all finite pixels"),
+        scan_row(file, "/frames/scan_row", {}, "1", "row of the scan, -1 = not part of one"),
+        scan_column(file, "/frames/scan_column", {}, "1", "column of the scan, -1 = not part of one"),
         flags(file, "/frames/flags", {}, "1",
               "bits: 1 gap before, 2 late, 4 transfer not ok, 8 saturated, 16 non-finite pixels, 32 time "
               "assumed, "
@@ -201,6 +267,8 @@ struct FrameColumns {
     drift_row.add(frame.drift().row_nm() / pixel_nm);
     drift_column.add(frame.drift().column_nm() / pixel_nm);
     mean_counts.add(frame.mean_counts());
+    scan_row.add(frame.scan_row());
+    scan_column.add(frame.scan_column());
     flags.add(frame.flags());
   }
   void flush() {
@@ -211,6 +279,8 @@ struct FrameColumns {
     series_id.flush();
     sequence.flush();
     time.flush();
+    scan_row.flush();
+    scan_column.flush();
     temperature_status.flush();
     flags.flush();
   }
@@ -219,8 +289,130 @@ struct FrameColumns {
   FrameColumn<double> exposure, temperature, temperature_sigma, temperature_rate;
   FrameColumn<std::uint32_t> temperature_status;
   FrameColumn<double> drift_row, drift_column, mean_counts;
+  FrameColumn<std::int64_t> scan_row, scan_column;
   FrameColumn<std::uint32_t> flags;
 };
+
+// Maps of tiles, one after the other: a group for each geometry.
+struct TileColumns {
+  TileColumns(H5::H5File& file, const std::string& group, const result::MapUpdate& map)
+      : rows(map.rows()), columns(map.columns()), channels(map.channel_size()), orders(channels - 2) {
+    file.createGroup(group);
+    sequence.emplace(file, group + "/sequence", std::vector<hsize_t>{}, "1", "frame of the map");
+    power.emplace(file, group + "/power", std::vector<hsize_t>{rows, columns, static_cast<hsize_t>(orders)},
+                  "1", "angular power of the tile's power spectrum, mean over the ring");
+    ring_mean.emplace(file, group + "/ring_mean", std::vector<hsize_t>{rows, columns}, "1",
+                      "mean of the tile's power spectrum over the ring, of I/<I> - 1");
+    peak.emplace(file, group + "/peak", std::vector<hsize_t>{rows, columns}, "1",
+                 "largest value of the spectrum in the ring over its median / ln 2");
+    std::vector<std::uint32_t> n;
+    for (int i = 0; i < orders; ++i) {
+      n.push_back(static_cast<std::uint32_t>(std::stoul(map.channel(i).substr(map.channel(i).rfind(' ')))));
+    }
+    write<std::uint32_t>(file, group + "/orders", {n.size()}, n.data(), "1", "n-fold orders");
+  }
+  bool fits(const result::MapUpdate& map) const {
+    return map.rows() == rows && map.columns() == columns && map.channel_size() == channels;
+  }
+  void add(const result::MapUpdate& map) {
+    std::vector<float> n_fold, mean, largest;
+    for (int at = 0; at + channels <= map.value_size(); at += channels) {
+      n_fold.insert(n_fold.end(), map.value().begin() + at, map.value().begin() + at + orders);
+      mean.push_back(map.value(at + orders));
+      largest.push_back(map.value(at + orders + 1));
+    }
+    sequence->add(map.sequence());
+    power->add(n_fold.data(), n_fold.size());
+    ring_mean->add(mean.data(), mean.size());
+    peak->add(largest.data(), largest.size());
+  }
+  void flush() {
+    sequence->flush();
+    power->flush();
+    ring_mean->flush();
+    peak->flush();
+  }
+  hsize_t rows, columns;
+  int channels, orders;
+  std::optional<FrameColumn<std::uint64_t>> sequence;
+  std::optional<FrameColumn<float>> power, ring_mean, peak;
+};
+
+// The channels "QUANTITY n" of a map as (rows, columns, N), in the order of the channels.
+std::vector<double> quantity_of(const result::MapUpdate& map, const std::string& quantity, hsize_t& orders) {
+  std::vector<int> wanted;
+  for (int i = 0; i < map.channel_size(); ++i) {
+    const std::string& name = map.channel(i);
+    if (name == quantity || name.substr(0, name.rfind(' ')) == quantity) wanted.push_back(i);
+  }
+  orders = wanted.size();
+  std::vector<double> values(std::size_t{map.rows()} * map.columns() * orders, kNan);
+  for (int at = 0; at < map.position_size(); ++at) {
+    for (std::size_t n = 0; n < wanted.size(); ++n) {
+      values[map.position(at) * orders + n] = map.value(at * map.channel_size() + wanted[n]);
+    }
+  }
+  return values;
+}
+
+// (v - min)/(max - min) over the positions that have arrived, each order by itself: 0 ... 1.
+void normalize_map(std::vector<double>& values, hsize_t orders) {
+  for (hsize_t n = 0; n < orders; ++n) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (hsize_t at = n; at < values.size(); at += orders) {
+      if (std::isnan(values[at])) continue;
+      low = std::min(low, values[at]);
+      high = std::max(high, values[at]);
+    }
+    for (hsize_t at = n; at < values.size(); at += orders) {
+      values[at] = high > low ? (values[at] - low) / (high - low) : kNan;
+    }
+  }
+}
+
+void write_calibration(H5::H5File& file, const result::Calibration& calibration) {
+  const H5::Group group = file.createGroup("/symmetry/calibration");
+  set_text(group, "origin", result::Calibration::Origin_Name(calibration.origin()));
+  set_text(group, "reason", calibration.reason());
+  set_number(group, "frames", calibration.frames());
+  set_number(group, "center_row_px", calibration.center_row_px());
+  set_number(group, "center_col_px", calibration.center_col_px());
+  set_number(group, "center_sigma_px", calibration.center_sigma_px());
+  set_number(group, "ellipse_ratio", calibration.ellipse_ratio());
+  set_number(group, "ellipse_angle_deg", calibration.ellipse_angle_deg());
+  set_number(group, "ellipse_ratio_sigma", calibration.ellipse_ratio_sigma());
+  set_number(group, "ring_radius_px", calibration.ring_radius_px());
+  set_number(group, "ring_width_px", calibration.ring_width_px());
+  set_number(group, "residual", calibration.residual());
+  set_number(group, "inversion_shift_px", calibration.inversion_shift_px());
+  set_number(group, "masked_pixels", calibration.masked_pixels());
+  set_number(group, "dead_pixels", calibration.dead_pixels());
+  set_number(group, "disc_radius_px", calibration.disc_radius_px());
+  set_number(group, "counts_per_electron", calibration.counts_per_electron());
+  set_number(group, "offset_counts", calibration.offset_counts());
+}
+
+void write_scan_map(H5::H5File& file, const result::MapUpdate& map) {
+  const auto put = [&](const char* quantity, const char* path, const char* units, const char* long_name) {
+    hsize_t orders = 0;
+    const std::vector<double> values = quantity_of(map, quantity, orders);
+    if (orders == 0) return;
+    write<double>(file, path, {map.rows(), map.columns(), orders}, values.data(), units, long_name);
+  };
+  put("power", "/symmetry/map_power", "1", "ring power over the last scan; NaN where no pattern arrived");
+  put("coefficient", "/symmetry/map_coefficient", "1", "ring coefficient over the last scan");
+  put("score", "/symmetry/map_score", "1", "motif score over the last scan");
+  put("disc coefficient", "/symmetry/map_motif_coefficient", "1",
+      "disc-filtered coefficient over the last scan");
+  hsize_t orders = 0;
+  std::vector<double> values = quantity_of(map, "power", orders);
+  normalize_map(values, orders);
+  write<double>(file, "/symmetry/map_normalized", {map.rows(), map.columns(), orders}, values.data(), "1",
+                "map_power as (v - min)/(max - min), each order by itself");
+  values = quantity_of(map, "mean counts", orders);
+  write<double>(file, "/symmetry/map_mean_counts", {map.rows(), map.columns()}, values.data(), "counts",
+                "mean of each pattern");
+}
 
 }  // namespace
 
@@ -237,15 +429,18 @@ struct ResultsFile::Layout {
     frames.emplace(file);
     if (setup.radius_px_size() > 0) {
       file.createGroup("/symmetry");
-      symmetry.emplace(file, setup.radius_px_size(), setup.orders_size(), setup.azimuthal_bins(),
-                       setup.keeps_correlation());
+      symmetry.emplace(file, setup);
     }
   }
 
   static H5::H5File create(const std::filesystem::path& path) {
     H5::Exception::dontPrint();
     try {
-      return {path.string(), H5F_ACC_TRUNC};
+      // Frames are appended and not read again: a small cache per dataset, so that memory does not grow with
+      // them.
+      H5::FileAccPropList access;
+      access.setCache(0, 101, 2 * kValuesPerChunk * sizeof(double), 1.0);
+      return {path.string(), H5F_ACC_TRUNC, H5::FileCreatPropList::DEFAULT, access};
     } catch (const H5::Exception& error) {
       throw std::runtime_error(path.string() + " cannot be created (" + error.getDetailMsg() +
                                "); check folder and permissions");
@@ -257,18 +452,6 @@ struct ResultsFile::Layout {
     explicit Groups(H5::H5File& file) { file.createGroup("/frames"); }
   };
 
-  void add_to_map(const result::FrameResult& frame) {
-    const int row = frame.scan_row();
-    const int column = frame.scan_column();
-    if (frame.series_id() != scan_series_id || row < 0 || column < 0 || row >= scan_rows ||
-        column >= scan_columns)
-      return;
-    const auto n = static_cast<std::size_t>(frame.symmetry().ring_power_size());
-    if (map.empty()) map.assign(static_cast<std::size_t>(scan_rows) * scan_columns * n, kNan);
-    const std::size_t at = (static_cast<std::size_t>(row) * scan_columns + column) * n;
-    if (at + n <= map.size()) std::copy_n(frame.symmetry().ring_power().begin(), n, map.begin() + at);
-  }
-
   std::filesystem::path final_path;
   std::filesystem::path partial_path;
   H5::H5File file;
@@ -277,10 +460,9 @@ struct ResultsFile::Layout {
   std::optional<SymmetryColumns> symmetry;
   double pixel_nm = kNan;
   std::uint64_t series_id = 0;
-  std::uint64_t scan_series_id = 0;
-  int scan_rows = 0;
-  int scan_columns = 0;
-  std::vector<double> map;
+  result::MapUpdate scan_map;  // of the last scan, whole
+  std::optional<TileColumns> tiles;
+  int tile_groups = 0;
   result::Ecm ecm;  // of the last frame
   bool finished = false;
 };
@@ -305,20 +487,39 @@ void ResultsFile::begin_series(std::uint64_t series_id, const stream::SeriesStar
   layout_->pixel_nm = optics.has_pixel_size() && optics.pixel_unit() == "nm" ? optics.pixel_size() : kNan;
   layout_->series_id = series_id;
   layout_->ecm.Clear();
-  if (!start.has_scan()) return;
-  layout_->map.clear();
-  layout_->scan_series_id = series_id;
-  layout_->scan_rows = static_cast<int>(start.scan().rows());
-  layout_->scan_columns = static_cast<int>(start.scan().columns());
+}
+
+void ResultsFile::add_map(const result::MapUpdate& map) {
+  try {
+    add_map_to(*layout_, map);
+  } catch (const H5::Exception& error) {
+    throw std::runtime_error(layout_->partial_path.string() + " cannot be written: " + error.getDetailMsg() +
+                             "; is the disk full?");
+  }
+}
+
+void ResultsFile::add_map_to(Layout& layout, const result::MapUpdate& map) {
+  if (map.kind() == result::MapUpdate::SCAN) {
+    layout.scan_map = map;
+    return;
+  }
+  if (layout.tiles && !layout.tiles->fits(map)) {
+    layout.tiles->flush();
+    layout.tiles.reset();
+  }
+  if (!layout.tiles) {
+    ++layout.tile_groups;
+    layout.tiles.emplace(layout.file,
+                         layout.tile_groups == 1 ? "/tiles" : "/tiles_" + std::to_string(layout.tile_groups),
+                         map);
+  }
+  layout.tiles->add(map);
 }
 
 void ResultsFile::add(const result::FrameResult& frame) {
   try {
     layout_->frames->add(frame, layout_->pixel_nm);
-    if (layout_->symmetry) {
-      layout_->symmetry->add(frame.symmetry());
-      layout_->add_to_map(frame);
-    }
+    if (layout_->symmetry) layout_->symmetry->add(frame.symmetry());
     if (frame.has_ecm() && frame.series_id() == layout_->series_id) layout_->ecm = frame.ecm();
   } catch (const H5::Exception& error) {
     throw std::runtime_error(layout_->partial_path.string() + " cannot be written: " + error.getDetailMsg() +
@@ -339,12 +540,10 @@ void ResultsFile::finish(const result::Setup& setup) {
       write<double>(layout.file, "/symmetry/k_inv_nm", {k}, setup.k_inv_nm().data(), "1/nm",
                     "radial bin centre, k = 1/d");
       write<std::uint32_t>(layout.file, "/symmetry/orders", {n}, setup.orders().data(), "1", "n-fold orders");
-      if (!layout.map.empty()) {
-        write<double>(layout.file, "/symmetry/map_power",
-                      {static_cast<hsize_t>(layout.scan_rows), static_cast<hsize_t>(layout.scan_columns), n},
-                      layout.map.data(), "1", "ring power over the last scan; NaN where no pattern arrived");
-      }
+      if (layout.scan_map.position_size() > 0) write_scan_map(layout.file, layout.scan_map);
+      write_calibration(layout.file, setup.calibration());
     }
+    if (layout.tiles) layout.tiles->flush();
     if (setup.lag_s_size() > 0) {
       layout.file.createGroup("/ecm");
       layout.file.createGroup("/ecm/field");
@@ -369,6 +568,7 @@ void ResultsFile::finish(const result::Setup& setup) {
       set_number(field, "frames_used", static_cast<double>(layout.ecm.frames_used()));
       set_number(field, "frames_missing", static_cast<double>(layout.ecm.frames_missing()));
     }
+    layout.tiles.reset();
     layout.symmetry.reset();  // datasets close before the file
     layout.frames.reset();
     layout.file.close();

@@ -21,11 +21,14 @@ class ResultsFile {
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
 
-  /// Scale of drift and shape of the scan, where the series has them. Call before the frames of a series. The
-  /// scan map is that of the last scan, the field g2 that of the last series.
+  /// Scale of drift, where the series has it. Call before the frames of a series. The field g2 is that of the
+  /// last.
   void begin_series(std::uint64_t series_id, const stream::SeriesStart& start);
 
   void add(const result::FrameResult& frame);
+
+  /// A whole map. Of scans the last is written; of tiles all, one after the other.
+  void add_map(const result::MapUpdate& map);
 
   /// Writes what concerns the whole run: axes of `setup` (complete by now), field g2 of the last frame, scan
   /// maps.
@@ -33,6 +36,7 @@ class ResultsFile {
 
  private:
   struct Layout;
+  static void add_map_to(Layout& layout, const result::MapUpdate& map);
   std::unique_ptr<Layout> layout_;
 };
 

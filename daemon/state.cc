@@ -1,5 +1,7 @@
 #include "daemon/state.h"
 
+#include <utility>
+
 namespace glasswatch {
 
 std::optional<result::DaemonState> next_state(result::DaemonState state, StateEvent event,
@@ -77,6 +79,26 @@ bool SharedState::take_reset_request() {
 void SharedState::reset_done() {
   const std::scoped_lock lock(mutex_);
   apply(StateEvent::kReset);
+}
+
+void SharedState::request_calibration() {
+  const std::scoped_lock lock(mutex_);
+  calibration_requested_ = true;
+}
+
+bool SharedState::take_calibration_request() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(calibration_requested_, false);
+}
+
+void SharedState::request_symmetry(const config::Symmetry& symmetry) {
+  const std::scoped_lock lock(mutex_);
+  symmetry_requested_ = symmetry;
+}
+
+std::optional<config::Symmetry> SharedState::take_symmetry_request() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(symmetry_requested_, std::nullopt);
 }
 
 void SharedState::set_clocks(const Clocks& clocks) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/schema/configuration.pb.h"
 #include "protocol/schema/results.pb.h"
 
 namespace glasswatch {
@@ -59,6 +60,13 @@ class SharedState {
   bool take_reset_request();
   void reset_done();
 
+  /// Asks the pipeline thread for a new calibration, or for other rows and orders; it takes the request when
+  /// it gets there. A newer request replaces one that has not been taken.
+  void request_calibration();
+  bool take_calibration_request();
+  void request_symmetry(const config::Symmetry& symmetry);
+  std::optional<config::Symmetry> take_symmetry_request();
+
   void set_clocks(const Clocks& clocks);
   void count_processed(bool temperature_valid);
   void count_skipped();
@@ -73,6 +81,8 @@ class SharedState {
   mutable std::mutex mutex_;
   View view_;
   bool reset_requested_ = false;
+  bool calibration_requested_ = false;
+  std::optional<config::Symmetry> symmetry_requested_;
 };
 
 }  // namespace glasswatch

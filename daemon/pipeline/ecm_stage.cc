@@ -70,6 +70,7 @@ void EcmStage::build(double period_s) {
                                  ? analysis::Normalization::kPaper
                                  : analysis::Normalization::kSymmetric;
   lags_ = lags;
+  ++revision_;
   correlator_.emplace(rows, columns, mask_.ignore, std::move(lags), normalization);
 }
 
@@ -131,7 +132,7 @@ void EcmStage::process(const Frame& frame, result::Ecm& result) {
     result.set_validity(result::VALID);
   } else {
     result.set_validity(result::TOO_FEW_FRAMES);
-    result.set_reason("no pair of frames at the first lag yet");
+    result.mutable_reason()->assign("no pair of frames at the first lag yet");
   }
 }
 

@@ -29,6 +29,8 @@ class EcmStage {
   void begin_series(const stream::SeriesStart& start);
   void process(const Frame& frame, result::Ecm& result);
   void describe(result::Setup& setup) const;
+  /// Counts the correlators built: a change means other lags.
+  int revision() const { return revision_; }
 
  private:
   void build(double period_s);
@@ -45,6 +47,7 @@ class EcmStage {
   std::int64_t newest_slot_ = 0;
   std::optional<std::int64_t> doubtful_slot_;  // far from all others; believed when the next frame is near it
   std::uint64_t refused_frames_ = 0;
+  int revision_ = 0;
   std::vector<std::int64_t> lags_;
   std::optional<analysis::FieldCorrelator> correlator_;
 };

@@ -17,22 +17,35 @@ std::string kww_convention(const config::Ecm& ecm) {
 
 }  // namespace
 
-Pipeline::Pipeline(config::Configuration configuration, MaskImage mask)
+Pipeline::Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel)
     : configuration_(std::move(configuration)),
       mask_(std::move(mask)),
-      configuration_text_(effective_text(configuration_)),
-      configuration_digest_(digest(configuration_text_)),
+      parallel_(parallel != nullptr ? *parallel : serial_),
       temperature_(configuration_),
       rules_(configuration_) {
-  if (configuration_.has_symmetry()) symmetry_.emplace(configuration_, mask_);
+  write_configuration();
+  if (configuration_.has_symmetry()) symmetry_.emplace(configuration_, mask_, parallel_);
+  if (configuration_.has_tiles()) tiles_.emplace(configuration_, parallel_);
   if (configuration_.has_ecm()) ecm_.emplace(configuration_, mask_);
+}
+
+void Pipeline::write_configuration() {
+  configuration_text_ = effective_text(configuration_);
+  configuration_digest_ = digest(configuration_text_);
 }
 
 void Pipeline::begin_series(const SeriesStarted& item) {
   series_ = item;
   gap_before_ = false;
+  fresh_tiles_ = false;
+  held_.clear();
   temperature_.begin_series(item.start);
-  if (symmetry_) symmetry_->begin_series(item.start);
+  if (symmetry_) {
+    symmetry_->begin_series(item.series_id, item.start);
+    noted_revision_ = symmetry_->revision();
+    scan_map_.begin_series(item.series_id, item.start, setup(), configuration_.symmetry().motif_scan());
+  }
+  if (tiles_) tiles_->begin_series(item.series_id, item.start);
   if (ecm_) ecm_->begin_series(item.start);
   rules_.interrupt();
 }
@@ -42,12 +55,84 @@ void Pipeline::gap(const Gap& gap) {
   rules_.interrupt();
 }
 
+void Pipeline::take(Frame frame, const Deliver& deliver) {
+  if (!symmetry_ || !symmetry_->wants_patterns()) {
+    deliver(frame, process(frame));
+    return;
+  }
+  if (gap_before_ && (frame.info.flags & kFlagLate) == 0) {
+    frame.info.flags |= kFlagGapBefore;  // it is this frame's, not that of the first to be analysed
+    gap_before_ = false;
+  }
+  held_.push_back(std::move(frame));
+  if (symmetry_->enough(held_)) release(deliver);
+}
+
+void Pipeline::release(const Deliver& deliver) {
+  if (held_.empty()) return;
+  std::vector<Frame> held;  // not kept when something throws
+  held.swap(held_);
+  const bool gap_behind = std::exchange(gap_before_, false);  // the held frames carry their own
+  symmetry_->calibrate(held);
+  note_rows();
+  for (Frame& frame : held) {
+    deliver(frame, process(frame));
+    frame = Frame{};  // its buffer goes back
+  }
+  gap_before_ = gap_before_ || gap_behind;
+}
+
+// A new operator: the map goes on with its rows.
+void Pipeline::note_rows() {
+  if (noted_revision_ == symmetry_->revision()) return;
+  noted_revision_ = symmetry_->revision();
+  scan_map_.change_rows(setup());
+}
+
+void Pipeline::request_calibration() {
+  if (symmetry_) symmetry_->request_calibration();
+}
+
+void Pipeline::request_symmetry(const config::Symmetry& settings) {
+  if (symmetry_) symmetry_->request(settings);
+}
+
+std::unique_ptr<SymmetryRebuild> Pipeline::rebuild() {
+  if (!symmetry_) return nullptr;
+  auto rebuild = symmetry_->rebuild();
+  if (noted_revision_ != symmetry_->revision()) adopt_settings();  // changed without anything to build
+  return rebuild;
+}
+
+void Pipeline::install(SymmetryRebuild& done) {
+  symmetry_->install(done);
+  adopt_settings();
+}
+
+void Pipeline::abandon_rebuild() {
+  symmetry_->abandon_rebuild();
+}
+
+void Pipeline::adopt_settings() {
+  *configuration_.mutable_symmetry() = symmetry_->settings();
+  write_configuration();
+  note_rows();
+}
+
+int Pipeline::setup_revision() const {
+  return (symmetry_ ? symmetry_->revision() : 0) + (ecm_ ? ecm_->revision() : 0);
+}
+
 const result::FrameResult& Pipeline::process(const Frame& frame) {
   result_.Clear();
   firings_.clear();
   describe(frame);
   temperature_.tag(frame.info, result_);
-  if (symmetry_) symmetry_->process(frame.view(), *result_.mutable_symmetry());
+  fresh_tiles_ = tiles_ && tiles_->process(frame);
+  if (symmetry_) {
+    symmetry_->process(frame.view(), *result_.mutable_symmetry());
+    scan_map_.add(result_);
+  }
   if (ecm_) ecm_->process(frame, *result_.mutable_ecm());
   rules_.evaluate(result_, firings_);
   return result_;
@@ -67,6 +152,7 @@ void Pipeline::describe(const Frame& frame) {
     flags |= kFlagGapBefore;
     gap_before_ = false;
   }
+  if ((flags & kFlagGapBefore) != 0) rules_.interrupt();
   result_.set_series_id(info.series_id);
   result_.set_sequence(info.sequence);
   result_.set_device_frame_id(info.device_frame_id);
@@ -91,11 +177,17 @@ result::Setup Pipeline::setup() const {
   setup.set_keeps_correlation(configuration_.symmetry().keep_correlation());
   setup.set_kww_convention(kww_convention(configuration_.ecm()));
   if (ecm_) ecm_->describe(setup);
+  if (tiles_) setup.set_tiles_refused(tiles_->refused());
   return setup;
 }
 
 void Pipeline::reset() {
-  if (symmetry_ && series_) symmetry_->begin_series(series_->start);  // free unless its start had failed
+  if (symmetry_ && series_ && symmetry_->failed()) {  // else calibration and map are as good as new
+    symmetry_->begin_series(series_->series_id, series_->start);
+    noted_revision_ = symmetry_->revision();
+    scan_map_.begin_series(series_->series_id, series_->start, setup(),
+                           configuration_.symmetry().motif_scan());
+  }
   if (ecm_ && series_) ecm_->begin_series(series_->start);
   rules_.reset();
   gap_before_ = false;

@@ -3,13 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "analysis/parallel.h"
 #include "daemon/pipeline/ecm_stage.h"
+#include "daemon/pipeline/scan_map.h"
 #include "daemon/pipeline/symmetry_stage.h"
 #include "daemon/pipeline/temperature_stage.h"
+#include "daemon/pipeline/tiles_stage.h"
 #include "daemon/pipeline/trigger_rules.h"
 #include "detectors/numpy/mask.h"
 #include "detectors/stream_decoder.h"
@@ -22,10 +27,17 @@ namespace glasswatch {
 /// of a frame depends only on the items given before it, in their order within each stream, once ready() says
 /// yes: so live, replayed and offline runs over the same items agree to the bit. No allocation per frame
 /// after the first frames of a series (frames that fire a rule aside).
+///
+/// While a series has no calibration, its frames are held back; they are analysed, in order, when it has one.
+/// Kernels share their work through `parallel`; results do not depend on its lanes.
 class Pipeline {
  public:
+  /// Called for every frame that has been analysed, in order; firings() and the maps are those of this frame.
+  using Deliver = std::function<void(const Frame&, const result::FrameResult&)>;
+
   /// `configuration` must be valid (load_configuration). `mask` as calibration.mask_path says, or empty.
-  Pipeline(config::Configuration configuration, MaskImage mask);
+  /// `parallel` outlives the pipeline; absent: one lane.
+  Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel = nullptr);
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
@@ -40,14 +52,36 @@ class Pipeline {
   /// Whether the frame's temperature is settled, so that it may be processed now.
   bool ready(const Frame& frame) const { return temperature_.settled(frame.info); }
 
-  /// Analyses a frame. The result is valid until the next call.
+  /// Analyses the frame, or holds it back until the series is calibrated; then all that are held.
+  void take(Frame frame, const Deliver& deliver);
+  /// Analyses what is held back with what there is: at the end of a series, or before it is given up.
+  void release(const Deliver& deliver);
+
+  /// Analyses a frame at once, whatever the state of the calibration. The result is valid until the next
+  /// call.
   const result::FrameResult& process(const Frame& frame);
 
   /// What fired at the last processed frame.
   const std::vector<TriggerFiring>& firings() const { return firings_; }
 
-  /// Axes and configuration; complete once a series has begun.
+  /// Axes, calibration and configuration; complete once a series has begun and is calibrated.
   result::Setup setup() const;
+  /// Changes when setup() has something new to say.
+  int setup_revision() const;
+
+  /// The growing map of a scan; null where there is no symmetry section.
+  ScanMap* scan_map() { return configuration_.has_symmetry() ? &scan_map_ : nullptr; }
+  /// The tiles' map of the last processed frame; null when it was not its turn.
+  const result::MapUpdate* tile_map() const { return fresh_tiles_ ? &tiles_->map() : nullptr; }
+
+  /// A new calibration from the next patterns, or other rows and orders. The work is in rebuild(), which may
+  /// run on any thread, and takes effect with install().
+  void request_calibration();
+  void request_symmetry(const config::Symmetry& settings);
+  std::unique_ptr<SymmetryRebuild> rebuild();
+  void install(SymmetryRebuild& done);
+  void abandon_rebuild();  // after an exception of its work
+
   const config::Configuration& configuration() const { return configuration_; }
   const TemperatureStage& temperature() const { return temperature_; }
 
@@ -57,16 +91,27 @@ class Pipeline {
  private:
   void describe(const Frame& frame);
 
-  const config::Configuration configuration_;
+  void note_rows();
+  void adopt_settings();
+  void write_configuration();
+
+  config::Configuration configuration_;  // rows and orders change on request, all else stays
   const MaskImage mask_;
-  const std::string configuration_text_;
-  const std::uint64_t configuration_digest_;
+  analysis::Serial serial_;
+  analysis::Parallel& parallel_;
+  std::string configuration_text_;
+  std::uint64_t configuration_digest_ = 0;
   std::optional<SeriesStarted> series_;
   bool gap_before_ = false;
 
   TemperatureStage temperature_;
   std::optional<SymmetryStage> symmetry_;
+  std::optional<TilesStage> tiles_;
   std::optional<EcmStage> ecm_;
+  ScanMap scan_map_;
+  std::vector<Frame> held_;
+  int noted_revision_ = 0;
+  bool fresh_tiles_ = false;
   TriggerRules rules_;
 
   result::FrameResult result_;

@@ -26,7 +26,7 @@ analysis::TemperatureTrackSettings track_settings(const config::Temperature& tem
 
 void invalid(result::Validity validity, const char* reason, result::Temperature& temperature) {
   temperature.set_validity(validity);
-  temperature.set_reason(reason);
+  temperature.mutable_reason()->assign(reason);  // into the memory that it has
   temperature.set_value_c(kNan);
   temperature.set_sigma_c(kNan);
   temperature.set_rate_k_per_s(kNan);

@@ -23,6 +23,8 @@ double TriggerRules::quantity(const config::TriggerRule& rule, const result::Fra
       return at_order(frame.symmetry().ring_power());
     case config::RING_COEFFICIENT:
       return at_order(frame.symmetry().ring_coefficient());
+    case config::MOTIF_SCORE:
+      return at_order(frame.symmetry().motif_score());
     case config::MEAN_COUNTS:
       return frame.mean_counts();
     case config::TEMPERATURE_C:

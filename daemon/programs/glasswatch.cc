@@ -1,14 +1,16 @@
 // glasswatch: the client.
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "daemon/programs/print_results.h"
 #include "daemon/results_file.h"
 #include "protocol/client/client.h"
 #include "protocol/client/program.h"
-#include "protocol/configuration/configuration.h"
+#include "protocol/client/whole_map.h"
 #include "protocol/wire/wire.h"
 
 namespace {
@@ -21,112 +23,58 @@ struct Options {
   std::string results_endpoint = "tcp://127.0.0.1:7110";
   std::string control_endpoint = "tcp://127.0.0.1:7111";
   bool json = false;
+  bool maps = false;
   double timeout_s = 5;
   std::uint64_t frames = 0;
   double seconds = 0;
   std::string output;
 };
 
-std::string clock_time(std::int64_t time_utc_ns) {
-  return format_utc(time_utc_ns).substr(11, 12);
-}
+// Lets through one map update a second, and the one that completes a scan.
+class MapPace {
+ public:
+  using Clock = std::chrono::steady_clock;
 
-// "412.31 ± 0.07 °C", or the reason why there is none.
-std::string temperature_text(const result::Temperature& temperature) {
-  if (temperature.validity() != result::VALID) return "T: " + result::Validity_Name(temperature.validity());
-  char text[64];
-  std::snprintf(text, sizeof(text), "%8.2f ± %.2f °C", temperature.value_c(), temperature.sigma_c());
-  return text;
-}
-
-void print_setup(const result::Setup& setup) {
-  std::printf("   frame         time    temperature            ring power by order");
-  for (const auto order : setup.orders()) std::printf("%s%u", order == setup.orders(0) ? " " : ", ", order);
-  std::printf("    g2(first lag)\n");
-}
-
-void print_frame(const result::FrameResult& frame) {
-  std::printf("%8llu %s  %-22s", static_cast<unsigned long long>(frame.sequence()),
-              clock_time(frame.time_utc_ns()).c_str(), temperature_text(frame.temperature()).c_str());
-  for (const double power : frame.symmetry().ring_power()) std::printf(" %8.1e", power);
-  if (frame.has_symmetry() && frame.symmetry().validity() != result::VALID) {
-    std::printf(" (%s)", frame.symmetry().reason().c_str());
+  bool due(const result::MapUpdate& map) {
+    const auto now = Clock::now();
+    const bool completed = map.kind() == result::MapUpdate::SCAN && map.complete();
+    if (!completed && now < next_) return false;
+    next_ = now + std::chrono::seconds(1);
+    return true;
   }
-  if (frame.ecm().g2_size() > 0) std::printf("  %8.5f", frame.ecm().g2(0));
-  std::printf("%s\n", (frame.flags() & kFlagGapBefore) != 0 ? "  [gap before]" : "");
-}
 
-void print_trigger(const result::TriggerEvent& event) {
-  std::printf("TRIGGER %s: frame %llu, %s, value %.4g > %.4g, confirmed since frame %llu: %s %s\n",
-              event.rule().c_str(), static_cast<unsigned long long>(event.sequence()),
-              temperature_text(event.temperature()).c_str(), event.value(), event.threshold(),
-              static_cast<unsigned long long>(event.first_sequence()),
-              result::TriggerEvent::Outcome_Name(event.outcome()).c_str(), event.detail().c_str());
-  std::printf("        latency: result %.1f ms after receipt, command %.1f ms later, answer %.1f ms later\n",
-              event.receive_to_result_s() * 1e3, event.result_to_send_s() * 1e3,
-              event.send_to_reply_s() * 1e3);
-}
-
-void print_status(const result::Status& status) {
-  std::printf("state        %s%s%s%s\n", result::DaemonState_Name(status.state()).c_str(),
-              status.error().empty() ? "" : ": ", status.error().c_str(),
-              status.armed() ? ", armed" : ", disarmed");
-  std::printf("series       %s\n", status.series_id() == 0 ? "none" : status.series_name().c_str());
-  for (const auto& source : status.sources()) {
-    std::printf(
-        "%-12s %s, received %llu, accepted %llu, lost %llu, duplicate %llu, late %llu, dropped %llu",
-        source.name().c_str(), source.connected() ? "connected" : "not connected",
-        static_cast<unsigned long long>(source.received()),
-        static_cast<unsigned long long>(source.accepted()), static_cast<unsigned long long>(source.lost()),
-        static_cast<unsigned long long>(source.duplicate()), static_cast<unsigned long long>(source.late()),
-        static_cast<unsigned long long>(source.dropped_by_overflow()));
-    for (const auto& [reason, count] : source.rejected()) {
-      std::printf(", rejected (%s) %llu", reason.c_str(), static_cast<unsigned long long>(count));
-    }
-    if (std::isfinite(source.clock_offset_s())) {
-      std::printf(", clock %+.3f ± %.3f s", source.clock_offset_s(), source.clock_sigma_s());
-    }
-    std::printf("\n");
-  }
-  std::printf("frames       processed %llu, without temperature %llu, skipped %llu\n",
-              static_cast<unsigned long long>(status.processed()),
-              static_cast<unsigned long long>(status.temperature_invalid()),
-              static_cast<unsigned long long>(status.frames_skipped()));
-  std::printf("results      published %llu, dropped %llu, live images replaced %llu\n",
-              static_cast<unsigned long long>(status.published()),
-              static_cast<unsigned long long>(status.publish_dropped()),
-              static_cast<unsigned long long>(status.display_dropped()));
-  std::printf("trigger      events %llu, failed commands %llu\n",
-              static_cast<unsigned long long>(status.trigger_events()),
-              static_cast<unsigned long long>(status.commands_failed()));
-  std::printf("daemon       version %s, up %.0f s\n", status.program_version().c_str(), status.uptime_s());
-}
+ private:
+  Clock::time_point next_{};
+};
 
 int monitor(const Options& options) {
   std::signal(SIGINT, [](int) { g_interrupted = 1; });
   std::signal(SIGTERM, [](int) { g_interrupted = 1; });
-  ResultSubscriber subscriber(options.results_endpoint,
-                              options.json ? std::vector<std::string>{}
-                                           : std::vector<std::string>{std::string(wire::kFrameTopic),
-                                                                      std::string(wire::kTriggerTopic),
-                                                                      std::string(wire::kSnapshotTopic)});
+  ResultSubscriber subscriber(
+      options.results_endpoint,
+      options.json
+          ? std::vector<std::string>{}
+          : std::vector<std::string>{std::string(wire::kFrameTopic), std::string(wire::kTriggerTopic),
+                                     std::string(wire::kMapTopic), std::string(wire::kSnapshotTopic)});
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
+  MapPace map_pace;
   std::uint64_t frames = 0;
   while (g_interrupted == 0) {
     const double elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();
     if (options.seconds > 0 && elapsed_s >= options.seconds) break;
-    const auto received = subscriber.next(std::chrono::milliseconds(100));
+    auto received = subscriber.next(std::chrono::milliseconds(100));
     if (!received) continue;
     if (received->message.has_display()) continue;  // pixels: for pages
+    const bool whole_maps = options.json && options.maps;
+    if (received->message.has_map() && !whole_maps) {
+      if (!map_pace.due(received->message.map())) continue;
+      *received->message.mutable_map() = map_header(received->message.map());
+    }
     if (options.json) {
       std::printf("%s\n", to_json_line(received->message).c_str());
-    } else if (received->message.has_setup()) {
-      print_setup(received->message.setup());
-    } else if (received->message.has_frame()) {
-      print_frame(received->message.frame());
-    } else if (received->message.has_trigger()) {
-      print_trigger(received->message.trigger());
+    } else {
+      print_result(received->message);
     }
     std::fflush(stdout);
     if (received->message.has_frame() && ++frames == options.frames) break;
@@ -172,6 +120,34 @@ int status(const Options& options) {
   return kSuccess;
 }
 
+// What set-symmetry changes; what is not given stays as it is.
+struct SymmetryOptions {
+  std::optional<double> r_min_px;
+  std::optional<double> r_max_px;
+  std::optional<double> ring_min_inv_nm;
+  std::optional<double> ring_max_inv_nm;
+  std::vector<std::uint32_t> orders;
+
+  bool empty() const {
+    return !r_min_px && !r_max_px && !ring_min_inv_nm && !ring_max_inv_nm && orders.empty();
+  }
+};
+
+int set_symmetry(const Options& options, const SymmetryOptions& wanted) {
+  if (wanted.empty()) {
+    print_error("glasswatch", "set-symmetry: nothing to change was given; glasswatch set-symmetry --help");
+    return kBadUsage;
+  }
+  control::Request request;
+  control::ChangeSymmetry& change = *request.mutable_change_symmetry();
+  if (wanted.r_min_px) change.set_r_min_px(*wanted.r_min_px);
+  if (wanted.r_max_px) change.set_r_max_px(*wanted.r_max_px);
+  if (wanted.ring_min_inv_nm) change.set_ring_min_inv_nm(*wanted.ring_min_inv_nm);
+  if (wanted.ring_max_inv_nm) change.set_ring_max_inv_nm(*wanted.ring_max_inv_nm);
+  for (const std::uint32_t order : wanted.orders) change.add_orders(order);
+  return command(options, request);
+}
+
 int snapshot(const Options& options) {
   control::Request request;
   request.mutable_snapshot();
@@ -181,14 +157,26 @@ int snapshot(const Options& options) {
   // beside them.
   ResultsFile file(options.output, state.setup());
   file.begin_series(state.series().series_id(), state.series().start());
-  for (const result::FrameResult& frame : answer.frames) file.add(frame);
+  std::size_t written = 0;
+  for (const result::FrameResult& frame : answer.frames) {
+    if (frame.configuration_digest() != state.setup().configuration_digest()) continue;
+    file.add(frame);
+    ++written;
+  }
+  for (const result::MapUpdate& map : state.maps()) file.add_map(map);
   file.finish(state.setup());
+  const std::size_t changed = answer.frames.size() - written;
+  const auto forgotten = static_cast<unsigned long long>(state.frames_forgotten());
   if (options.json) {
-    std::printf("{\"frames\": %zu, \"frames_forgotten\": %llu, \"output\": \"%s\"}\n", answer.frames.size(),
-                static_cast<unsigned long long>(state.frames_forgotten()), options.output.c_str());
+    std::printf(
+        "{\"frames\": %zu, \"frames_forgotten\": %llu, \"frames_of_other_settings\": %zu, \"output\": "
+        "\"%s\"}\n",
+        written, forgotten, changed, options.output.c_str());
   } else {
-    std::printf("%zu frames written to %s (%llu older ones no longer in memory)\n", answer.frames.size(),
-                options.output.c_str(), static_cast<unsigned long long>(state.frames_forgotten()));
+    std::printf("%zu frames written to %s (%llu older ones no longer in memory", written,
+                options.output.c_str(), forgotten);
+    if (changed > 0) std::printf("; %zu from before the last change of rows or orders left out", changed);
+    std::printf(")\n");
   }
   return kSuccess;
 }
@@ -212,6 +200,7 @@ int main(int argc, char** argv) {
     return sub;
   };
   auto* monitor_command = add_json(app.add_subcommand("monitor", "print results as they are published"));
+  monitor_command->add_flag("--maps", options.maps, "with --json: every map update, with its values");
   monitor_command->add_option("--frames", options.frames, "end after that many frame results");
   monitor_command->add_option("--seconds", options.seconds, "end after that many seconds");
   auto* status_command = add_json(app.add_subcommand("status", "state and counters of the daemon"));
@@ -223,6 +212,17 @@ int main(int argc, char** argv) {
       add_json(app.add_subcommand("disarm", "keep trigger rules from commanding the microscope"));
   auto* reset_command =
       add_json(app.add_subcommand("reset", "clear running statistics; leave the error state"));
+  auto* calibrate_command = add_json(
+      app.add_subcommand("calibrate", "estimate centre, ellipse, ring and mask anew from the next patterns"));
+  auto* symmetry_command =
+      add_json(app.add_subcommand("set-symmetry", "use other rows or orders from now on"));
+  SymmetryOptions symmetry;
+  symmetry_command->add_option("--r-min", symmetry.r_min_px, "innermost radius, px");
+  symmetry_command->add_option("--r-max", symmetry.r_max_px, "outermost radius, px");
+  symmetry_command->add_option("--ring-min", symmetry.ring_min_inv_nm, "inner edge of the ring, 1/nm");
+  symmetry_command->add_option("--ring-max", symmetry.ring_max_inv_nm, "outer edge of the ring, 1/nm");
+  symmetry_command->add_option("--orders", symmetry.orders, "n-fold orders, such as 2,4,6,10")
+      ->delimiter(',');
   auto* record_command = add_json(app.add_subcommand("record", "start or stop recording"));
   std::string record_what;
   record_command->add_option("WHAT", record_what, "start or stop")
@@ -234,9 +234,11 @@ int main(int argc, char** argv) {
     if (monitor_command->parsed()) return monitor(options);
     if (status_command->parsed()) return status(options);
     if (snapshot_command->parsed()) return snapshot(options);
+    if (symmetry_command->parsed()) return set_symmetry(options, symmetry);
     if (arm_command->parsed()) request.mutable_arm();
     if (disarm_command->parsed()) request.mutable_disarm();
     if (reset_command->parsed()) request.mutable_reset();
+    if (calibrate_command->parsed()) request.mutable_calibrate();
     if (record_command->parsed()) request.mutable_record()->set_start(record_what == "start");
     return command(options, request);
   });

@@ -7,6 +7,7 @@
 
 #include "daemon/pipeline/pipeline.h"
 #include "daemon/results_file.h"
+#include "daemon/workers.h"
 #include "detectors/environment_log.h"
 #include "detectors/numpy/mask.h"
 #include "detectors/recording.h"
@@ -23,7 +24,7 @@ struct Options {
   std::string output;
   std::string environment;
   std::uint64_t repeat = 1;
-  unsigned threads = 1;
+  int threads = Workers::default_lanes();
 };
 
 RecordingSettings recording_settings(const config::Acquisition& acquisition) {
@@ -58,9 +59,9 @@ int analyze(const Options& options) {
   for (const std::string& line : unavailable_settings(configuration)) {
     print_error("glasswatch-analyze", "warning: " + line);
   }
-  if (!configuration.has_symmetry() && !configuration.has_ecm()) {
+  if (!configuration.has_symmetry() && !configuration.has_ecm() && !configuration.has_tiles()) {
     throw ConfigurationError(options.configuration +
-                             ": nothing to analyse; add a symmetry or an ecm section");
+                             ": nothing to analyse; add a symmetry, a tiles or an ecm section");
   }
   MaskImage mask;
   if (configuration.calibration().has_mask_path()) mask = read_mask(configuration.calibration().mask_path());
@@ -72,7 +73,8 @@ int analyze(const Options& options) {
     if (options.repeat > 1) recording = repeat_recording(std::move(recording), options.repeat);
     recordings.push_back(std::move(recording));
   }
-  Pipeline pipeline(configuration, std::move(mask));
+  Workers workers(static_cast<int>(options.threads));
+  Pipeline pipeline(configuration, std::move(mask), &workers);
   EnvironmentLog log;
   std::unique_ptr<LogFeed> feed;
   if (!options.environment.empty()) {
@@ -85,20 +87,40 @@ int analyze(const Options& options) {
 
   ResultsFile file(options.output, pipeline.setup());
   std::uint64_t frames = 0, without_temperature = 0, fired = 0;
+  const Pipeline::Deliver keep = [&](const Frame&, const result::FrameResult& result) {
+    ++frames;
+    if (result.temperature().validity() != result::VALID) ++without_temperature;
+    fired += pipeline.firings().size();
+    file.add(result);
+    if (const result::MapUpdate* tiles = pipeline.tile_map()) file.add_map(*tiles);
+  };
   for (std::size_t series = 0; series < recordings.size(); ++series) {
     Recording& recording = *recordings[series];
     pipeline.begin_series({series + 1, recording.start()});
     file.begin_series(series + 1, recording.start());
-    FramePool pool(1, frame_bytes(recording.start()));
-    Frame frame = pool.acquire();
-    for (std::uint64_t index = 0; index < recording.frame_count(); ++index, ++frames) {
+    if (const std::string reason = pipeline.setup().tiles_refused(); !reason.empty()) {
+      print_error("glasswatch-analyze",
+                  "warning: " + options.inputs[series] + ": no maps of tiles: " + reason);
+    }
+    const std::size_t held =
+        configuration.calibration().has_estimate() ? configuration.calibration().estimate().frames() : 0;
+    FramePool pool(1 + held, frame_bytes(recording.start()));
+    for (std::uint64_t index = 0; index < recording.frame_count(); ++index) {
+      Frame frame = pool.acquire();
       recording.read(index, frame);
       frame.info.series_id = series + 1;
       if (feed) feed->advance(frame);
-      const result::FrameResult& result = pipeline.process(frame);
-      if (result.temperature().validity() != result::VALID) ++without_temperature;
-      fired += pipeline.firings().size();
-      file.add(result);
+      pipeline.take(std::move(frame), keep);
+    }
+    pipeline.release(keep);
+    if (const result::Calibration calibration = pipeline.setup().calibration();
+        calibration.origin() == result::Calibration::FAILED) {
+      print_error("glasswatch-analyze", "warning: " + options.inputs[series] + ": " + calibration.reason());
+    }
+    result::MapUpdate map;
+    if (pipeline.scan_map() != nullptr && pipeline.scan_map()->exists()) {
+      pipeline.scan_map()->whole(map);
+      file.add_map(map);
     }
   }
   file.finish(pipeline.setup());
@@ -124,8 +146,9 @@ int main(int argc, char** argv) {
                  "temperature log of the holder (Protochips or Impulse CSV)");
   app.add_option("--repeat", options.repeat, "play each input that many times without a pause")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
-  app.add_option("--threads", options.threads, "accepted; this version computes on one thread")
-      ->check(CLI::Range(1u, 1024u));
+  app.add_option("--threads", options.threads, "threads that share the work; results do not depend on it")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   app.footer("Exit codes: 0 success, 2 bad usage or configuration, 3 unreadable or invalid input, 4 failed");
   return run_program(app, argc, argv, [&] { return analyze(options); });
 }

@@ -12,9 +12,11 @@
 #include "detectors/stream_decoder.h"
 #include "protocol/client/program.h"
 #include "protocol/configuration/configuration.h"
+#include "protocol/types/heap.h"
 
 int main(int argc, char** argv) {
   using namespace glasswatch;
+  keep_memory_of_frames();
   CLI::App app{"Analyses live camera and temperature streams of an in situ experiment", "glasswatchd"};
   std::string kinds = "Kinds of sources (camera.kind, environment.kind):";
   for (const StreamKind& kind : stream_kinds()) {
@@ -24,9 +26,13 @@ int main(int argc, char** argv) {
              "\nExit codes: 0 stopped in order, 2 bad usage or configuration, 3 unreadable input, 4 failed");
   std::string configuration_path;
   bool check = false;
+  int threads = Workers::default_lanes();
   app.add_option("--config", configuration_path,
                  "configuration (*.textproto); config/ has commented examples")
       ->required();
+  app.add_option("--threads", threads, "threads that share the work of a frame; results do not depend on it")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_flag("--check", check, "check the configuration, print what is in force, and end");
 
   sigset_t ending;  // before any thread: Daemon reads these signals from a descriptor
@@ -49,7 +55,7 @@ int main(int argc, char** argv) {
       std::printf("%s", effective_text(configuration).c_str());
       return kSuccess;
     }
-    Daemon daemon(configuration);
+    Daemon daemon(configuration, threads);
     spdlog::info("results {}, control {}", daemon.results_endpoint(), daemon.control_endpoint());
     if (daemon.dashboard_port() != 0) {
       spdlog::info("dashboard http://{}:{}/", configuration.dashboard().address(), daemon.dashboard_port());

@@ -126,7 +126,7 @@ class Monitor(Process):
     """`glasswatch monitor --json`: every result message as a dictionary."""
 
     def __init__(self, addresses):
-        super().__init__("glasswatch", "--results", addresses.results, "monitor", "--json")
+        super().__init__("glasswatch", "--results", addresses.results, "monitor", "--json", "--maps")
 
     def messages(self, kind):
         with self._changed:
