@@ -78,7 +78,7 @@ std::optional<cv::Vec2d> vertex(const std::vector<double>& values, int best_i, i
     for (int j = -2; j <= 2; ++j) {
       const int row = best_i + i, column = best_j + j;
       if (row < 0 || row >= kSide || column < 0 || column >= kSide) continue;
-      const double value = values[static_cast<std::size_t>(row * kSide + column)];
+      const double value = values[static_cast<std::size_t>(row) * kSide + static_cast<std::size_t>(column)];
       if (std::isnan(value)) return std::nullopt;
       const cv::Vec<double, 6> t(1, i, j, i * i, j * j, i * j);
       a += t * t.t();

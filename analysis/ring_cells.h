@@ -37,9 +37,10 @@ class RingCells {
   /// The robust solution, by reweighting; terms that are not active are zero.
   Solution solve(const std::array<bool, kTerms>& active);
 
-  /// The same without one cluster; nothing where the cluster holds none of the ring. The cells are as before
-  /// after.
+  /// The same without one cluster. The cells are left as they were.
   Solution solve_without(int cluster, const std::array<bool, kTerms>& active);
+
+  /// Whether a cluster holds anything of the ring.
   bool has_cluster(int cluster) const;
 
  private:

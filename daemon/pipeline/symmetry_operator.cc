@@ -110,11 +110,8 @@ SymmetryOperator::SymmetryOperator(SymmetryInputs inputs, int lanes, analysis::P
     speckle_rows_ = analysis::speckle_rows(ring_rows * row_px, length_px);
   }
   if (inputs_.settings.motif_scan() && disc_px > 0) {
-    std::vector<int> motif_orders;
-    for (const int n : orders_) motif_orders.push_back(std::max(n, 2));
-    motif_ =
-        std::make_unique<analysis::MotifScan>(geometry_, disc_px, motif_orders, in_ring_,
-                                              counts_per_electron > 0 ? counts_per_electron : 1.0, lanes);
+    motif_ = std::make_unique<analysis::MotifScan>(
+        geometry_, disc_px, orders_, in_ring_, counts_per_electron > 0 ? counts_per_electron : 1.0, lanes);
   }
   polar_image_.resize(k * p);
   coefficient_floor_.resize(k * orders_.size());

@@ -9,44 +9,18 @@
 #include <limits>
 #include <random>
 
-#include "tests/analysis/ring_patterns.h"
+#include "tests/analysis/calibrated_patterns.h"
 
 namespace glasswatch::analysis {
 namespace {
 
+using test::calibrate;
+using test::center_error_px;
+using test::ellipse_error;
 using test::RingPattern;
+using test::small_pattern;
 using Random = std::mt19937_64;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-RingPattern small_pattern() {
-  RingPattern p;
-  p.rows = 120;
-  p.columns = 128;
-  p.center_row_px = 61.3;
-  p.center_col_px = 62.8;
-  p.ring_px = 38;
-  p.ring_fwhm_px = 10;
-  p.disc_radius_px = 3;
-  return p;
-}
-
-PatternCalibration calibrate(const RingPattern& p, std::vector<float> sum,
-                             const CalibrationSettings& settings = {},
-                             const std::vector<std::uint8_t>& mask = {}) {
-  return calibrate_pattern(sum, p.rows, p.columns, mask, 0, settings);
-}
-
-double center_error_px(const PatternCalibration& c, const RingPattern& p) {
-  return std::hypot(c.center_row_px - p.center_row_px, c.center_col_px - p.center_col_px);
-}
-
-/// Distance of two ellipses: of the vectors 2 ln(axes) / 2 at twice the angle, so that it does not matter how
-/// near they are to a circle. For ratios near 1 it is the difference of the ratios.
-double ellipse_error(const PatternCalibration& c, const RingPattern& p) {
-  const double a = std::log(c.ellipse_ratio), b = std::log(p.ellipse_ratio);
-  const double angle = (c.ellipse_angle_deg - p.ellipse_angle_deg) * std::numbers::pi / 90;
-  return std::sqrt(a * a + b * b - 2 * a * b * std::cos(angle));
-}
 
 // No noise: what is left are the cells and the smoothing of the profile, some thousandths of a pixel.
 TEST(PatternCalibration, FindsWhatIsPlantedExactly) {
@@ -275,75 +249,6 @@ TEST(PatternCalibration, WhatIsGivenStays) {
   settings.r_min_px = 45;
   c = calibrate(p, sum, settings);
   EXPECT_EQ(c.status, CalibrationStatus::kNoSignal) << "no crest there, at " << c.ring_radius_px;
-}
-
-struct Coverage {
-  int within = 0, valid = 0;
-  double squares = 0, stated = 0;
-};
-
-/// Planted centres within the stated sigma, per axis, over seeds.
-Coverage cover(RingPattern p, int seeds) {
-  Coverage coverage;
-  for (int seed = 0; seed < seeds; ++seed) {
-    Random random(static_cast<std::uint64_t>(seed));
-    p.center_row_px = 60 + std::uniform_real_distribution<double>(-3, 3)(random);
-    p.center_col_px = 64 + std::uniform_real_distribution<double>(-3, 3)(random);
-    const PatternCalibration c = calibrate(p, counted_pattern(p, random));
-    if (c.status != CalibrationStatus::kValid) continue;
-    ++coverage.valid;
-    coverage.stated += c.center_sigma_px * c.center_sigma_px;
-    for (const double error : {c.center_row_px - p.center_row_px, c.center_col_px - p.center_col_px}) {
-      coverage.within += std::abs(error) < c.center_sigma_px ? 1 : 0;
-      coverage.squares += error * error / 2;
-    }
-  }
-  return coverage;
-}
-
-// 32 draws of a share of 0.68 scatter by 0.08. At 1 e per pixel the counts of a cell are few and skewed. The
-// rms of a Gaussian ring's centre cannot be below sqrt(s / (sqrt(2 pi) pi R N)), N electrons per pixel on the
-// crest (Cramer and Rao, from the sum of f'^2 cos^2(phi) / f): 0.12 px here at 1 e, a little more with the
-// background.
-TEST(PatternCalibration, StatedSigmaCoversPlantedCentres) {
-  RingPattern p = small_pattern();
-  p.ellipse_ratio = 1.02;
-  for (const double electrons : {1.0, 10.0}) {
-    p.electrons = electrons;
-    const double bound =
-        std::sqrt(p.ring_fwhm_px / 2.3548 / (2.5066 * std::numbers::pi * p.ring_px * electrons));
-    const Coverage c = cover(p, 16);
-    const double share = c.within / (2.0 * c.valid), rms = std::sqrt(c.squares / c.valid);
-    std::cout << electrons << " e/px: within sigma " << share << ", rms " << rms << " px, stated "
-              << std::sqrt(c.stated / c.valid) << " px, bound " << bound << " px\n";
-    EXPECT_GE(c.valid, 15);
-    EXPECT_GE(share, 0.5);
-    EXPECT_LE(share, 0.85);
-    EXPECT_GT(rms, 0.8 * bound);
-    EXPECT_LT(rms, 2 * bound);
-  }
-}
-
-// Friedel pairs of speckle: the pairing of opposite sectors sees that they move the centre little.
-TEST(PatternCalibration, StatedSigmaKnowsFriedelPairs) {
-  RingPattern p = small_pattern();
-  p.electrons = 20;
-  p.speckles = 80;
-  p.friedel = true;
-  const Coverage pairs = cover(p, 12);
-  p.friedel = false;
-  const Coverage single = cover(p, 12);
-  const double share = pairs.within / (2.0 * pairs.valid);
-  std::cout << "Friedel pairs: within sigma " << share << ", rms " << std::sqrt(pairs.squares / pairs.valid)
-            << " px, stated " << std::sqrt(pairs.stated / pairs.valid)
-            << " px; unpaired: " << single.within / (2.0 * single.valid) << ", "
-            << std::sqrt(single.squares / single.valid) << " px, " << std::sqrt(single.stated / single.valid)
-            << " px\n";
-  EXPECT_GE(pairs.valid, 11);
-  EXPECT_GE(share, 0.45);
-  EXPECT_LE(share, 0.85);
-  EXPECT_LT(pairs.squares, single.squares / 2);
-  EXPECT_LT(pairs.stated, single.stated);
 }
 
 // As in a nanobeam scan of 1024 x 1024: the sum of 16 patterns of speckle, 0.6 electrons per pixel each,

@@ -255,6 +255,98 @@ TEST(SymmetryStage, RingOnlyGivesTheSameRing) {
   EXPECT_TRUE(std::isnan(b.power(0)));
 }
 
+TEST(SymmetryStage, ARingWithoutRowsIsSaid) {
+  Pipeline pipeline(
+      parse_configuration(
+          configuration("center_row_px: 62.3 center_col_px: 65.6 k_per_px_inv_nm: 0.1 disc_radius_px: 4",
+                        "ring_min_inv_nm: 50 ring_max_inv_nm: 60 motif_scan: true"),
+          "t", "/"),
+      {});
+  pipeline.begin_series({5, series_start()});
+  Patterns pattern;
+  const auto& result = pipeline.process(pattern(0)).symmetry();
+  EXPECT_EQ(result.validity(), result::NO_VALID_PIXELS);
+  EXPECT_NE(result.reason().find("no row lies in the ring"), std::string::npos) << result.reason();
+  EXPECT_TRUE(std::isnan(result.ring_power(2)));
+  EXPECT_FALSE(std::isnan(result.power(10 * 5 + 2)));
+}
+
+TEST(SymmetryStage, AFailedCalibrationCanBeRenewed) {
+  Pipeline pipeline(parse_configuration(configuration("estimate { frames: 4 }"), "t", "/"), {});
+  pipeline.begin_series({5, series_start()});
+  Patterns pattern;
+  Collected collected;
+  std::uint64_t i = 0;
+  for (; i < 4; ++i) pipeline.take(pattern(i, 0, 0), collected.deliver);  // a blanked beam
+  EXPECT_EQ(collected.results.back().symmetry().validity(), result::NOT_CALIBRATED);
+  pipeline.request_calibration();
+  for (; i < 8; ++i) pipeline.take(pattern(i), collected.deliver);
+  const auto rebuild = pipeline.rebuild();
+  ASSERT_NE(rebuild, nullptr);
+  analysis::Serial serial;
+  rebuild->run(serial);
+  pipeline.install(*rebuild);
+  EXPECT_EQ(pipeline.setup().calibration().origin(), result::Calibration::ESTIMATED);
+  EXPECT_EQ(pipeline.process(pattern(i)).symmetry().validity(), result::VALID);
+}
+
+TEST(SymmetryStage, AFailedRenewalKeepsTheCalibrationAndTakesTheOrders) {
+  Pipeline pipeline(parse_configuration(configuration("estimate { frames: 4 }"), "t", "/"), {});
+  pipeline.begin_series({5, series_start()});
+  Patterns pattern;
+  Collected collected;
+  std::uint64_t i = 0;
+  for (; i < 4; ++i) pipeline.take(pattern(i), collected.deliver);
+  const double center_px = pipeline.setup().center_row_px();
+  pipeline.request_calibration();
+  config::Symmetry changed = pipeline.configuration().symmetry();
+  for (; i < 8; ++i) pipeline.take(pattern(i, 0, 0), collected.deliver);
+  changed.clear_orders();
+  changed.add_orders(8);
+  pipeline.request_symmetry(changed);
+  const auto rebuild = pipeline.rebuild();
+  ASSERT_NE(rebuild, nullptr);
+  analysis::Serial serial;
+  rebuild->run(serial);
+  EXPECT_FALSE(rebuild->failure().empty());
+  pipeline.install(*rebuild);
+  EXPECT_EQ(pipeline.setup().center_row_px(), center_px);
+  EXPECT_EQ(pipeline.setup().calibration().origin(), result::Calibration::ESTIMATED);
+  EXPECT_EQ(pipeline.process(pattern(i)).symmetry().ring_power_size(), 1);
+}
+
+TEST(SymmetryStage, OrdersChangedBeforeTheFirstSeriesAreInForce) {
+  Pipeline pipeline(parse_configuration(configuration("estimate { frames: 1 }"), "t", "/"), {});
+  const auto digest = pipeline.setup().configuration_digest();
+  config::Symmetry changed = pipeline.configuration().symmetry();
+  changed.clear_orders();
+  changed.add_orders(8);
+  pipeline.request_symmetry(changed);
+  EXPECT_EQ(pipeline.rebuild(), nullptr);
+  EXPECT_NE(pipeline.setup().configuration_digest(), digest);
+  EXPECT_EQ(pipeline.setup().orders_size(), 1);
+  pipeline.begin_series({5, series_start()});
+  Patterns pattern;
+  Collected collected;
+  pipeline.take(pattern(0), collected.deliver);
+  ASSERT_EQ(collected.results.size(), 1u);
+  EXPECT_EQ(collected.results[0].symmetry().ring_power_size(), 1);
+  EXPECT_EQ(collected.results[0].configuration_digest(), pipeline.setup().configuration_digest());
+}
+
+TEST(SymmetryStage, AGapBehindTheHeldFramesIsNotTheirs) {
+  Pipeline pipeline(parse_configuration(configuration("estimate { frames: 100 }"), "t", "/"), {});
+  pipeline.begin_series({5, series_start()});
+  Patterns pattern;
+  Collected collected;
+  pipeline.take(pattern(0), collected.deliver);
+  pipeline.gap({5, 1, 3, Gap::Cause::kLost});
+  pipeline.release(collected.deliver);
+  ASSERT_EQ(collected.results.size(), 1u);
+  EXPECT_EQ(collected.results[0].flags() & kFlagGapBefore, 0u);
+  EXPECT_NE(pipeline.process(pattern(4)).flags() & kFlagGapBefore, 0u);
+}
+
 // Every number of every result, whatever the number of threads.
 TEST(SymmetryStage, LanesDoNotChangeABit) {
   const auto config = parse_configuration(
