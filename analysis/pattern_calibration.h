@@ -28,29 +28,27 @@ enum class CalibrationStatus {
 };
 
 /// Residuals and cross-check say how far to trust it. Sigmas are one standard deviation, a jackknife over
-/// opposite pieces of the ring; they hold 60 to 80 % of planted centres where noise or Friedel pairs
-/// dominate, about half where a few strong unpaired speckles do. Everything estimated is NaN where it could
-/// not be, except centre, ellipse: as given, or the middle of the frame and a circle.
+/// opposite pieces of the ring; they hold 50 to 80 % of planted centres where noise or Friedel pairs
+/// dominate, 40 to 60 % where a few strong unpaired speckles do. What could not be estimated is NaN, except
+/// that centre and ellipse are then as given, or the middle of the frame and a circle.
 struct PatternCalibration {
   CalibrationStatus status = CalibrationStatus::kNoSignal;
   std::string reason;  // for people; empty when valid
   double center_row_px = 0;
   double center_col_px = 0;
-  double center_sigma_px = 0;  // per axis; NaN where the centre was given
-  double ellipse_ratio =
-      1;  // major / minor, >= 1 (as given where given); noise makes a circle a little elliptic
+  double center_sigma_px = 0;      // per axis; NaN where the centre was given
+  double ellipse_ratio = 1;        // major / minor, >= 1 unless given; noise alone makes it a little more
   double ellipse_angle_deg = 0;    // of the major axis, from +column towards +row, within 90 deg of +column
   double ellipse_ratio_sigma = 0;  // NaN where the ellipse was given
   double ring_radius_px = 0;       // of the highest diffuse ring above its background, ellipse undone
   double ring_width_px = 0;        // full width at half maximum above the background beneath it
-  double residual = 0;  // rms of (I - f(r)) / f(r) over the ring's width, I averaged over 5 x 5 px; texture
-                        // and tilt included
-  double inversion_shift_px =
-      0;                  // distance to the centre from masked inversion correlation; NaN if not possible
-  int masked_pixels = 0;  // beam stop and aperture edge, without the given mask
-  int dead_pixels = 0;    // dead, hot and non-finite single pixels and lines, outside both
-  std::vector<std::uint8_t>
-      mask;  // rows * columns, 1 = ignore: given mask, beam stop and dead pixels together
+  /// rms over the ring's width of I / f(r) - 1, averaged over 5 x 5 px; texture and tilt included.
+  double residual = 0;
+  double inversion_shift_px = 0;  // from the centre to that of inversion; NaN if there is none
+  int masked_pixels = 0;          // beam stop and aperture edge, without the given mask
+  int dead_pixels = 0;            // dead, hot and non-finite single pixels and lines, outside both
+  /// rows * columns, 1 = ignore: given mask, beam stop and dead pixels together.
+  std::vector<std::uint8_t> mask;
 };
 
 /// Estimates the calibration from the sum (or mean) of the first patterns of a series, offset subtracted:
@@ -68,7 +66,7 @@ struct PatternCalibration {
 /// order, which no fit can tell. Even texture (speckle, planted symmetry) fakes an ellipse: one pattern with
 /// few strong speckles gives the ratio to 0.01 ... 0.02 only, a sum of several tens to 0.001.
 ///
-/// Equal inputs give equal bits. Allocates. Cost: half a second at 1024 x 1024.
+/// Equal inputs give equal bits. Allocates. Cost: 0.6 s at 1024 x 1024.
 PatternCalibration calibrate_pattern(std::span<const float> sum, int rows, int columns,
                                      std::span<const std::uint8_t> given_mask, double electrons_per_count,
                                      const CalibrationSettings& settings);

@@ -9,15 +9,19 @@ namespace glasswatch {
 namespace {
 
 constexpr int kMostLanes = 8;
-constexpr int kPiecesPerLane =
-    4;  // small enough to even out a lane that is held up, large enough to cost nothing
+// So many that a lane that is held up is evened out, so few that they cost nothing.
+constexpr int kPiecesPerLane = 4;
 constexpr auto kSpin = std::chrono::microseconds(30);
 
-// Gives way to others meanwhile: a core may be shared with the sender of the frames.
+// Does not yield: to a busy neighbour that would be for a whole time slice, a hundred times as long.
 template <typename Condition>
 void spin_until(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + kSpin;
-  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  while (!condition() && std::chrono::steady_clock::now() < deadline) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
 }
 
 }  // namespace

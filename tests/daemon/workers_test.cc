@@ -1,12 +1,13 @@
 #include "daemon/workers.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
-#include <future>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "tests/support/allocation_counter.h"
@@ -62,20 +63,42 @@ TEST(Workers, DoNothingForNothing) {
   EXPECT_EQ(calls, 0);
 }
 
-TEST(Workers, ShareTheWork) {
-  Workers workers(2);
-  // Each lane waits inside its first piece until the other has one: only two threads at once can end this.
-  std::promise<void> arrived[2];
-  std::shared_future<void> other[2] = {arrived[1].get_future().share(), arrived[0].get_future().share()};
-  bool first[2] = {true, true};
-  std::atomic<int> met = 0;
-  auto body = [&](int lane, int, int) {
-    if (!std::exchange(first[lane], false)) return;
-    arrived[lane].set_value();
-    if (other[lane].wait_for(std::chrono::seconds(60)) == std::future_status::ready) ++met;
-  };
-  workers.run(8, body);
-  EXPECT_EQ(met, 2);
+// Waits in its first pieces until as many are under way as there are lanes: only that many threads can end
+// it.
+class Rendezvous {
+ public:
+  explicit Rendezvous(int lanes) : lanes_(lanes) {}
+
+  void operator()(int lane, int /*begin*/, int /*end*/) {
+    std::unique_lock lock(mutex_);
+    if (++arrived_ > lanes_) return;
+    met_.push_back(lane);
+    all_.notify_all();
+    all_.wait_for(lock, std::chrono::seconds(60), [this] { return arrived_ >= lanes_; });
+    if (lane == 0) return;
+    lock.unlock();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the caller has no work left by then
+    ++finished_;
+  }
+
+  const std::vector<int>& met() const { return met_; }
+  int finished() const { return finished_; }
+
+ private:
+  const int lanes_;
+  std::mutex mutex_;
+  std::condition_variable all_;
+  int arrived_ = 0;
+  std::vector<int> met_;
+  std::atomic<int> finished_ = 0;
+};
+
+TEST(Workers, RunPiecesAtTheSameTimeAndWaitForAll) {
+  Workers workers(3);
+  Rendezvous rendezvous(3);
+  workers.run(24, rendezvous);
+  EXPECT_THAT(rendezvous.met(), testing::UnorderedElementsAre(0, 1, 2));
+  EXPECT_EQ(rendezvous.finished(), 2);
 }
 
 // What a body wrote must be visible to the caller and to every lane of the next run; the thread sanitizer
