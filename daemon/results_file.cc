@@ -175,7 +175,6 @@ struct SymmetryColumns {
     status.flush();
   }
 
- private:
   using Field = const google::protobuf::RepeatedField<double>& (result::Symmetry::*)() const;
   struct Sizes {
     hsize_t k, n, p;
@@ -306,6 +305,7 @@ struct TileColumns {
     peak.emplace(file, group + "/peak", std::vector<hsize_t>{rows, columns}, "1",
                  "largest value of the spectrum in the ring over its median / ln 2");
     std::vector<std::uint32_t> n;
+    n.reserve(static_cast<std::size_t>(orders));
     for (int i = 0; i < orders; ++i) {
       n.push_back(static_cast<std::uint32_t>(std::stoul(map.channel(i).substr(map.channel(i).rfind(' ')))));
     }

@@ -26,7 +26,7 @@ zmq::message_t share_of(const SharedPixels& pixels) {
   auto share = std::make_unique<SharedPixels>(pixels);
   const auto let_go = [](void* /*bytes*/, void* kept) { delete static_cast<SharedPixels*>(kept); };
   zmq::message_t part(const_cast<std::byte*>(pixels.data()), pixels.size(), let_go, share.get());
-  share.release();
+  static_cast<void>(share.release());  // the part's now
   return part;
 }
 

@@ -64,7 +64,7 @@ void print_map(const result::MapUpdate& map) {
   const bool tiles = map.kind() == result::MapUpdate::TILES;
   std::printf("MAP %s %u x %u: %llu of %llu positions, frame %llu%s\n", tiles ? "tiles" : "scan", map.rows(),
               map.columns(), static_cast<unsigned long long>(map.filled()),
-              static_cast<unsigned long long>(std::uint64_t{map.rows()} * map.columns()),
+              static_cast<unsigned long long>(map.rows()) * map.columns(),
               static_cast<unsigned long long>(map.sequence()), map.complete() ? ", complete" : "");
 }
 

@@ -143,8 +143,9 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
     }
   }
   if (const auto& calibration = configuration.calibration();
-      configuration.has_calibration() && (calibration.has_center_row_px() != calibration.has_center_col_px() ||
-                                          !(calibration.has_center_row_px() || calibration.has_estimate()))) {
+      configuration.has_calibration() &&
+      (calibration.has_center_row_px() != calibration.has_center_col_px() ||
+       !(calibration.has_center_row_px() || calibration.has_estimate()))) {
     fault("calibration needs both center_row_px and center_col_px, or neither and estimate { }");
   }
   if (configuration.has_symmetry()) {
