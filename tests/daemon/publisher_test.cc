@@ -214,9 +214,8 @@ class PageTest : public PublisherTest {
   }
 
   static std::string bytes_of(const std::vector<std::uint32_t>& positions, const std::vector<float>& values) {
-    std::string bytes(4 * (positions.size() + values.size()), '\0');
-    std::memcpy(bytes.data(), positions.data(), 4 * positions.size());
-    std::memcpy(bytes.data() + 4 * positions.size(), values.data(), 4 * values.size());
+    std::string bytes(reinterpret_cast<const char*>(positions.data()), 4 * positions.size());
+    bytes.append(reinterpret_cast<const char*>(values.data()), 4 * values.size());
     return bytes;
   }
 
