@@ -18,8 +18,8 @@ namespace glasswatch::analysis {
 ///
 /// A pattern whose row means do not look like f (correlation below one half: blanked, flat, or with a wild
 /// pixel) gives no estimate and changes nothing; kGiveUp of them in a row begin everything anew. Noise in the
-/// slope of f pulls the first estimates towards zero: by 5 % after 8 patterns at 1 electron per ring pixel,
-/// and less than the stated sigma later.
+/// slope of f pulls the first estimates towards zero: by 5 to 7 % after 8 patterns at 1 electron per ring
+/// pixel, and less than the stated sigma later.
 ///
 /// The single estimates are averaged with exponential weights over `memory_patterns` (all weights equal until
 /// then), and their scatter gives the stated sigma: right if texture and noise of one pattern tell nothing
