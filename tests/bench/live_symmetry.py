@@ -115,16 +115,6 @@ class Daemon:
         self.process.wait(PATIENCE_S)
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def parse(message):
     return results_pb2.ResultMessage.FromString(message[2])
 

@@ -2,6 +2,7 @@
 hope on. The build's program folder is the environment variable GLASSWATCH_BIN."""
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,15 +19,27 @@ SOURCE = Path(__file__).resolve().parents[2]
 PATIENCE_S = float(os.environ.get("GLASSWATCH_PATIENCE_S", "60"))  # generous: sanitizers are slow, machines are busy
 
 
+CLAIMED = []  # ports of this test process, each with the socket that claims it
+
+
 def free_ports(count):
-    """Ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports that nobody else takes before this test does: below the range that systems give to outgoing connections,
+    free now, and claimed among test processes by a name that vanishes with its holder."""
+    ports = []
+    for port in random.sample(range(15_000, 30_000), 1000):
+        claim = socket.socket(socket.AF_UNIX)
+        with socket.socket() as probe:
+            try:
+                claim.bind(f"\0glasswatch-test-port-{port}")
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                claim.close()
+                continue
+        CLAIMED.append(claim)
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise AssertionError("no free port between 15000 and 30000")
 
 
 class Addresses:
