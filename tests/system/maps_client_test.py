@@ -38,6 +38,7 @@ class MapsAndClients(unittest.TestCase):
     def setUp(self):
         self.context = zmq.Context()
         self.addCleanup(lambda: self.context.destroy(linger=0))
+        self.replier = None
         self.results, self.control = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
 
     def publisher(self):
@@ -104,15 +105,15 @@ class MapsAndClients(unittest.TestCase):
 
     def asked(self, ask):
         """The request that reaches the daemon's end."""
-        socket = self.context.socket(zmq.REP)
-        socket.bind(self.control)
+        if self.replier is None:  # one for the whole test: a closed socket holds its address for a moment longer
+            self.replier = self.context.socket(zmq.REP)
+            self.replier.bind(self.control)
         requests = []
 
         def answer():
-            if socket.poll(60_000):
-                requests.append(control_pb2.Request.FromString(socket.recv()))
-                socket.send(control_pb2.Reply(schema_version=1).SerializeToString())
-            socket.close(linger=1000)
+            if self.replier.poll(60_000):
+                requests.append(control_pb2.Request.FromString(self.replier.recv()))
+                self.replier.send(control_pb2.Reply(schema_version=1).SerializeToString())
 
         thread = threading.Thread(target=answer)
         thread.start()
