@@ -8,6 +8,8 @@ python3-protobuf, and the modules that the build generates from the schemas (bui
             print(message.frame.sequence, message.frame.temperature.value_c)
         if message.HasField("map") and scan.add(message.map):
             print(scan["power 4"])  # (rows, columns), NaN where nothing has arrived
+        if message.HasField("dynamics"):
+            print(dynamics_maps(message.dynamics.cells)["tau_s"])  # (rows, columns), NaN where there is no fit
 """
 import numpy as np
 import zmq
@@ -87,6 +89,30 @@ class WholeMap:
 
     def __getitem__(self, channel):
         return self.values[..., self.channels.index(channel)]
+
+
+def dynamics_maps(maps):
+    """The maps of a KwwMaps (`dynamics.cells` or `dynamics.pixels`) as (rows, columns) arrays by name: tau_s, beta, contrast,
+    tau_sigma_s, beta_sigma and status (numbers of results_pb2.FitStatus), as far as the message carries them; g2 is
+    (rows, columns, lags). Values without a usable fit are NaN, never zero. Raises ValueError where an array does not fit.
+
+        maps = dynamics_maps(dynamics.cells)
+        slow = maps["tau_s"] > 2 * dynamics.field.tau_s  # False where there is no fit
+        print(np.nanmedian(maps["tau_s"]), np.mean(maps["status"] != results_pb2.FIT_CONVERGED))
+    """
+    shape = maps.rows, maps.columns
+    arrays = {name: np.array(getattr(maps, name), np.float32)
+              for name in ("tau_s", "beta", "contrast", "tau_sigma_s", "beta_sigma", "g2")}
+    arrays["status"] = np.frombuffer(maps.status, np.uint8)
+    return {name: array.reshape(shape + (-1,) if name == "g2" else shape) for name, array in arrays.items() if array.size}
+
+
+def two_time_maps(two_time):
+    """C(t1, t2) of a TwoTime by unit ("field", ...): (times, times) arrays, NaN on the diagonal; the times are
+    `two_time.time_s`. Raises ValueError where the array does not fit."""
+    times = len(two_time.time_s)
+    arrays = np.array(two_time.correlation, np.float32).reshape(len(two_time.unit), times, times)
+    return dict(zip(two_time.unit, arrays))
 
 
 def ask(endpoint, command, timeout_s=5, **fields):

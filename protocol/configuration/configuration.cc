@@ -196,6 +196,19 @@ void check_consistency(const config::Configuration& configuration, Faults& fault
       }
     }
   }
+  if (configuration.has_ecm()) {
+    const auto& ecm = configuration.ecm();
+    if (ecm.engine() == config::MULTI_TAU && !ecm.lag_s().empty()) {
+      fault("ecm.lag_s needs engine: EXACT; MULTI_TAU has its own lags");
+    }
+    if (ecm.engine() == config::MULTI_TAU && ecm.window() == config::SLIDING) {
+      fault("ecm.window: SLIDING needs engine: EXACT");
+    }
+    if (!std::is_sorted(ecm.lag_s().begin(), ecm.lag_s().end())) fault("ecm.lag_s must be ascending");
+    if (ecm.has_fit_max_lag_s() && ecm.fit_min_lag_s() >= ecm.fit_max_lag_s()) {
+      fault("ecm.fit_min_lag_s must be below fit_max_lag_s");
+    }
+  }
   if (configuration.temperature().min_c() >= configuration.temperature().max_c()) {
     fault("temperature.min_c must be below temperature.max_c");
   }
@@ -434,10 +447,12 @@ config::Configuration parse_configuration(std::string_view source, const std::st
   fill_lists(configuration);
   check_consistency(configuration, faults);
   faults.throw_if_any();
-  if (configuration.calibration().has_mask_path()) {
-    auto& path = *configuration.mutable_calibration()->mutable_mask_path();
+  const auto resolve = [&folder](std::string& path) {
     path = (folder / path).lexically_normal().string();  // an absolute path stays as it is
-  }
+  };
+  if (configuration.calibration().has_mask_path())
+    resolve(*configuration.mutable_calibration()->mutable_mask_path());
+  if (configuration.ecm().has_label_path()) resolve(*configuration.mutable_ecm()->mutable_label_path());
   return configuration;
 }
 
@@ -477,18 +492,6 @@ std::uint64_t digest(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a, 64 bit: offset basis and prime of its definition
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return hash;
-}
-
-std::vector<std::string> unavailable_settings(const config::Configuration& configuration) {
-  std::vector<std::string> lines;
-  if (configuration.ecm().engine() == config::MULTI_TAU) {
-    lines.emplace_back("ecm.engine: MULTI_TAU is not in this version; EXACT is used");
-  }
-  if (configuration.ecm().fit_pixels()) {
-    lines.emplace_back(
-        "ecm.fit_pixels: this version computes the field's g2 only; no per-pixel or pooled fits");
-  }
-  return lines;
 }
 
 std::optional<std::int64_t> parse_utc(std::string_view text) {

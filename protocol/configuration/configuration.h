@@ -43,9 +43,6 @@ std::string effective_text(const google::protobuf::Message& message);
 /// 64-bit digest (FNV-1a) of effective_text: tells results of different configurations apart.
 std::uint64_t digest(std::string_view text);
 
-/// Warnings: settings that are accepted but not computed by this version, one line each.
-std::vector<std::string> unavailable_settings(const config::Configuration& configuration);
-
 /// "2023-05-12T09:00:00.5Z" to nanoseconds since 1970; nullopt when malformed. UTC only, year 1970 to 2261.
 std::optional<std::int64_t> parse_utc(std::string_view text);
 std::string format_utc(std::int64_t time_utc_ns);

@@ -25,6 +25,7 @@ inline constexpr std::string_view kSeriesTopic = "series";
 inline constexpr std::string_view kDisplayTopic = "display";
 inline constexpr std::string_view kSnapshotTopic = "snapshot";  // a ResultMessage with `setup`
 inline constexpr std::string_view kMapTopic = "map";
+inline constexpr std::string_view kDynamicsTopic = "dynamics";
 
 /// Largest header a decoder looks at; a SeriesStart with all its texts stays far below.
 inline constexpr std::size_t kMaxHeaderBytes = 64 * 1024;

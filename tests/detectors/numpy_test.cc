@@ -157,10 +157,22 @@ TEST_F(NumpyTest, MaskRefusesOtherArrays) {
   const auto error_of_mask = [&](const std::string& bytes) {
     return input_error_of([&] { read_mask(folder_.write("mask.npy", bytes)); });
   };
-  EXPECT_THAT(error_of_mask(npy_file("<i2", "(1, 1)", "ab")), HasSubstr("is no mask"));
-  EXPECT_THAT(error_of_mask(npy_file("|u1", "(1, 1, 1)", "a")), HasSubstr("is no mask"));
+  EXPECT_THAT(error_of_mask(npy_file("<i2", "(1, 1)", "ab")), HasSubstr("a mask of u1 or bool"));
+  EXPECT_THAT(error_of_mask(npy_file("|u1", "(1, 1, 1)", "a")), HasSubstr("a mask of u1 or bool"));
   EXPECT_THAT(error_of_mask(npy_file("|u1", "(2, 2)", "abc")), HasSubstr("ends before"));
   EXPECT_THAT(input_error_of([&] { read_mask(folder_ / "absent.npy"); }), HasSubstr("mask_path"));
+}
+
+TEST_F(NumpyTest, LabelsOfRegionsAreKeptAndOthersRefused) {
+  const LabelImage image =
+      read_labels(folder_.write("label.npy", npy_file("|u1", "(2, 2)", std::string("\0\1\2\1", 4))));
+  EXPECT_EQ(image.rows, 2);
+  EXPECT_EQ(image.columns, 2);
+  EXPECT_THAT(image.label, ElementsAre(0, 1, 2, 1));
+  const std::string three = npy_file("|u1", "(1, 2)", std::string("\1\3", 2));
+  EXPECT_THAT(input_error_of([&] { read_labels(folder_.write("label.npy", three)); }),
+              HasSubstr("the label 3"));
+  EXPECT_THAT(input_error_of([&] { read_labels(folder_ / "absent.npy"); }), HasSubstr("ecm.label_path"));
 }
 
 }  // namespace
