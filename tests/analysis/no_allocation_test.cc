@@ -7,7 +7,6 @@
 #include "analysis/angular_correlation.h"
 #include "analysis/angular_correlation_rows.h"
 #include "analysis/clock_offset.h"
-#include "analysis/field_correlator.h"
 #include "analysis/frame_statistics.h"
 #include "analysis/polar.h"
 #include "analysis/temperature_track.h"
@@ -26,12 +25,11 @@ TEST(NoAllocation, PerFrameCallsAfterConstruction) {
 
   const PolarTransform polar({31, 36, 1.02, 10, 5, 40, kRadial, kBins}, kRows, kColumns, {});
   AngularCorrelation correlation(kBins, {2, 3, 4, 5, 6}, MaskNormalization::kCentered);
-  FieldCorrelator field(kRows, kColumns, {}, {1, 2, 4, 8}, Normalization::kSymmetric);
   TemperatureTrack temperature({});
   ClockOffset clock(1e-3);
   for (int i = 0; i < 100; ++i) temperature.add(i * 100'000'000ll, 20 + 0.1 * i);
   std::vector<double> bins(kRadial * kBins), row_correlation(kBins), power(kRadial * 5), coefficient(5),
-      ring(5), g2(4);
+      ring(5);
   Serial serial;
   AngularCorrelationRows rows(kBins, {2, 3, 4, 5, 6}, MaskNormalization::kCentered, serial.lanes());
   std::vector<double> correlations(kRadial * kBins), coefficients(kRadial * 5), means(kRadial),
@@ -39,7 +37,6 @@ TEST(NoAllocation, PerFrameCallsAfterConstruction) {
   std::vector<RowStatus> status(kRadial);
   const AngularCorrelationRows::Outputs outputs{correlations, power, coefficients, means, variances, status};
   rows.process(bins, kRadial, outputs, serial);  // learns the number of rows
-  std::vector<std::uint64_t> pairs(4);
   const std::vector<std::uint8_t> in_ring(kRadial, 1);
 
   double sink = 0;
@@ -54,8 +51,6 @@ TEST(NoAllocation, PerFrameCallsAfterConstruction) {
     rows.process(bins, kRadial, outputs, serial);
     ring_average(power, in_ring, 5, ring);
     sink += frame_statistics(counts.view(), 100).mean_counts;
-    field.add(frame, counts.view());
-    field.g2(g2, pairs);
     sink += temperature.over(4'000'000'000, 5'000'000'000, 0.1).sigma_c;
     clock.add(1'000'000'000ll * (frame + 1), 1'000'000'000ll * (frame + 1) + 1000);
     if (clock.known()) sink += clock.sigma_s();

@@ -10,7 +10,6 @@
 
 #include "analysis/angular_correlation.h"
 #include "analysis/angular_correlation_rows.h"
-#include "analysis/field_correlator.h"
 #include "analysis/frame_statistics.h"
 #include "analysis/polar.h"
 #include "tests/bench/two_lanes.h"
@@ -283,16 +282,5 @@ BENCHMARK_CAPTURE(scan_pattern_to_symmetry, all_k, all_k_geometry())
     ->Arg(2)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
-
-/// One frame of the dark-field series of 966 x 839 pixels at 12 lags per decade, history already full.
-void field_g2_add(benchmark::State& state) {
-  const std::vector<std::uint16_t> pixels = speckle(966, 839);
-  FieldCorrelator correlator(966, 839, {}, log_spaced_lags(12, 300), Normalization::kSymmetric);
-  std::int64_t slot = 0;
-  for (; slot < 301; ++slot) correlator.add(slot, {pixels.data(), PixelType::kU2, 966, 839});
-  for (auto _ : state) correlator.add(slot++, {pixels.data(), PixelType::kU2, 966, 839});
-  state.counters["lags"] = static_cast<double>(correlator.lags_slots().size());
-}
-BENCHMARK(field_g2_add)->Unit(benchmark::kMillisecond)->Iterations(20);
 
 }  // namespace
