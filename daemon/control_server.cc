@@ -96,6 +96,7 @@ control::Reply ControlServer::answer(const control::Request& request) {
       for (const WholeMap* map : {&publisher_.scan_map(), &publisher_.tile_map()}) {
         if (!map->empty()) *snapshot.add_maps() = map->update();
       }
+      if (const auto dynamics = state_.dynamics()) *snapshot.mutable_dynamics() = *dynamics;
       snapshot.set_frames(publisher_.history().size());
       snapshot.set_frames_forgotten(publisher_.forgotten());
       break;

@@ -45,6 +45,10 @@ MaskImage load_mask(const config::Configuration& configuration) {
                                                      : MaskImage{};
 }
 
+LabelImage load_labels(const config::Configuration& configuration) {
+  return configuration.ecm().has_label_path() ? read_labels(configuration.ecm().label_path()) : LabelImage{};
+}
+
 // Patterns that the pipeline holds back until it is calibrated.
 std::size_t held_frames(const config::Configuration& configuration) {
   const auto& calibration = configuration.calibration();
@@ -79,7 +83,7 @@ struct Daemon::Parts {
                                                    size_limits(config.limits()), doorbell, fail())
                         : nullptr),
         engine(config, load_mask(config), doorbell, camera, environment.get(),
-               config.has_microscope() ? &microscope : nullptr, outbox, state, lanes) {
+               config.has_microscope() ? &microscope : nullptr, outbox, state, lanes, load_labels(config)) {
     state.set_armed(config.service().start_armed());
     cv::setNumThreads(1);  // all threads are those listed above
   }

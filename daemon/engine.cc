@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "daemon/dynamics_messages.h"
 #include "daemon/trigger_command.h"
 #include "protocol/client/utc_now.h"
 #include "protocol/configuration/text.h"
@@ -26,9 +27,10 @@ std::chrono::steady_clock::duration to_duration(double seconds) {
 }  // namespace
 
 Engine::Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
-               Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes)
+               Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes,
+               LabelImage labels)
     : workers_(lanes),
-      pipeline_(std::move(configuration), std::move(mask), &workers_),
+      pipeline_(std::move(configuration), std::move(mask), &workers_, std::move(labels)),
       doorbell_(doorbell),
       camera_(camera),
       environment_(environment),
@@ -65,11 +67,19 @@ void Engine::run() {
       if (state_.take_calibration_request()) pipeline_.request_calibration();
       if (const auto symmetry = state_.take_symmetry_request()) pipeline_.request_symmetry(*symmetry);
       look_after_rebuild();
+      look_after_null();
+      if (ended_dynamics_ != nullptr &&
+          fitting_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        await_finished_dynamics();
+      }
       if (step()) continue;
       publish_scan_map(false);
+      refresh_dynamics();
       if (stopping_) {
         release_held();
         publish_scan_map(true);
+        finish_dynamics();
+        await_finished_dynamics();
         finished_ = true;
         return;
       }
@@ -135,6 +145,11 @@ void Engine::handle(StreamItem& item) {
     if (const std::string& reason = message_.setup().tiles_refused(); !reason.empty()) {
       spdlog::warn("no maps of tiles in this series: {}", reason);
     }
+    if (const std::string& reason = message_.setup().ecm_refused(); !reason.empty()) {
+      spdlog::warn("no dynamics in this series: {}", reason);
+    } else if (message_.setup().ecm_memory_mib() > 0) {
+      spdlog::info("dynamics of this series need {:.0f} MiB", message_.setup().ecm_memory_mib());
+    }
     message_.Clear();
     message_.mutable_series()->set_series_id(started->series_id);
     *message_.mutable_series()->mutable_start() = started->start;
@@ -144,6 +159,7 @@ void Engine::handle(StreamItem& item) {
                  stream::SeriesEnd::Reason_Name(ended->end.reason()));
     release_held();
     publish_scan_map(true);
+    finish_dynamics();
     state_.series_ended();
     message_.Clear();
     message_.mutable_series()->set_series_id(ended->series_id);
@@ -173,6 +189,7 @@ void Engine::process_pending() {
         frame.info.sequence);
   }
   processing_since_ = Clock::now();
+  pipeline_.set_behind(!recorded_ && camera_.queue().depth() > 0);
   pipeline_.take(std::move(frame), deliver_);
 }
 
@@ -182,6 +199,7 @@ void Engine::leave_series() {
     release_held();
     publish_scan_map(true);
     finish_rebuild();
+    finish_dynamics();
   } catch (const std::exception& error) {
     fail(error.what());
   }
@@ -217,6 +235,77 @@ void Engine::deliver(const Frame& frame, const result::FrameResult& result) {
     publish(map_message_, wire::kMapTopic);
   }
   publish_scan_map(false);
+  refresh_dynamics();
+}
+
+// Fits take up to some tenths of a second: not before their period is over, and not while a live camera's
+// frames pile up behind them.
+void Engine::refresh_dynamics() {
+  EcmStage* dynamics = pipeline_.dynamics();
+  if (dynamics == nullptr || !dynamics->due() || Clock::now() < next_dynamics_) return;
+  if (!recorded_ && camera_.queue().depth() * 4 > camera_.queue().capacity()) return;
+  next_dynamics_ = Clock::now() + to_duration(pipeline_.configuration().ecm().map_period_s());
+  publish_dynamics(dynamics->fit(FitKind::kRefresh, workers_));
+}
+
+void Engine::publish_dynamics(const result::Dynamics& dynamics) {
+  // The end of a series does not replace what is known of the next.
+  const auto newest = state_.dynamics();
+  const bool overtaken = dynamics.final() && newest != nullptr && pipeline_.dynamics() != nullptr &&
+                         newest->series_id() != dynamics.series_id() &&
+                         newest->series_id() == pipeline_.dynamics()->series_id();
+  if (!overtaken) state_.set_dynamics(std::make_shared<result::Dynamics>(dynamics));
+  *dynamics_message_.mutable_dynamics() = dynamics;
+  thin_for_stream(*dynamics_message_.mutable_dynamics());
+  outbound_.topic = wire::kDynamicsTopic;
+  dynamics_message_.SerializeToString(&outbound_.bytes);
+  outbox_.push(outbound_, recorded_ || dynamics.final());  // the last of a series is not dropped
+}
+
+// The last fits of a series start from nothing and make the null: the next series does not wait for them.
+void Engine::finish_dynamics() {
+  if (pipeline_.dynamics() == nullptr || !pipeline_.dynamics()->has_series()) return;
+  await_finished_dynamics();
+  std::unique_ptr<EcmStage> ended = pipeline_.release_dynamics();
+  fitting_ = std::async(std::launch::async, [stage = ended.get()] {
+    analysis::Serial serial;
+    stage->fit(FitKind::kFinal, serial);
+  });
+  ended_dynamics_ = std::move(ended);
+}
+
+void Engine::await_finished_dynamics() {
+  if (ended_dynamics_ == nullptr) return;
+  const std::unique_ptr<EcmStage> ended = std::move(ended_dynamics_);
+  try {
+    fitting_.get();
+    publish_dynamics(ended->last());
+  } catch (const std::exception& error) {  // of a series that is over: the next one goes on
+    spdlog::error("the last fits of a series failed: {}", error.what());
+  }
+}
+
+// The null is another analysis of as many frames: it is made on the side.
+void Engine::look_after_null() {
+  EcmStage* dynamics = pipeline_.dynamics();
+  if (dynamics == nullptr) return;
+  if (null_ == nullptr) {
+    std::unique_ptr<NullMap> wanted = dynamics->null_map();
+    if (wanted == nullptr) return;
+    making_null_ = std::async(std::launch::async, [null = wanted.get()] {
+      analysis::Serial serial;
+      null->run(serial);
+    });
+    null_ = std::move(wanted);
+  }
+  if (making_null_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+  const std::unique_ptr<NullMap> done = std::move(null_);
+  try {
+    making_null_.get();
+    dynamics->install(*done);
+  } catch (const std::exception& error) {  // the maps go on without it
+    spdlog::warn("no null for the maps of dynamics: {}", error.what());
+  }
 }
 
 // A growing map goes out at its period, and at once when it is complete: nobody waits for the last position.

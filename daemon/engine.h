@@ -32,7 +32,8 @@ class Engine {
   /// `environment` and `microscope` may be null: not configured. lanes: threads that share the work of a
   /// frame, this one included.
   Engine(config::Configuration configuration, MaskImage mask, Doorbell& doorbell, Ingest& camera,
-         Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes);
+         Ingest* environment, MicroscopeLink* microscope, Outbox& outbox, SharedState& state, int lanes,
+         LabelImage labels = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -60,6 +61,11 @@ class Engine {
   void look_after_rebuild();
   void finish_rebuild();
   void publish_scan_map(bool at_once);
+  void refresh_dynamics();
+  void publish_dynamics(const result::Dynamics& dynamics);
+  void finish_dynamics();
+  void await_finished_dynamics();
+  void look_after_null();
   void fire(const TriggerFiring& firing, const result::FrameResult& frame);
   bool publish(const result::ResultMessage& message, std::string_view topic);
   void publish_setup();
@@ -85,16 +91,22 @@ class Engine {
   Pipeline::Deliver deliver_;
   Clock::time_point processing_since_{};
   std::unique_ptr<SymmetryRebuild> rebuild_;
-  std::future<void> rebuilding_;  // after what it works on: its destructor waits
+  std::future<void> rebuilding_;              // after what it works on: its destructor waits
+  std::unique_ptr<EcmStage> ended_dynamics_;  // of the last series, while it is fitted for the last time
+  std::future<void> fitting_;
+  std::unique_ptr<NullMap> null_;
+  std::future<void> making_null_;
   std::uint64_t next_event_id_ = 1;
   std::uint64_t next_command_id_;
   Clock::time_point next_display_{};
   Clock::time_point next_map_{};
   Clock::time_point next_tiles_{};
+  Clock::time_point next_dynamics_{};
   bool map_complete_ = false;  // as last published
   result::ResultMessage message_;
   result::ResultMessage frame_message_;
   result::ResultMessage map_message_;
+  result::ResultMessage dynamics_message_;
   Outbound outbound_;
   Outbound display_;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "daemon/bounded_queue.h"
@@ -37,7 +38,11 @@ class Outbox {
     wakeup_.notify();
   }
 
-  bool try_pop(Outbound& message) { return queue_.try_pop(message); }
+  /// Buffers rotate through the queue by swapping: a long one would stay in it for ever.
+  bool try_pop(Outbound& message) {
+    if (message.bytes.capacity() > kLongMessage) std::string().swap(message.bytes);
+    return queue_.try_pop(message);
+  }
 
   bool try_pop_display(Outbound& image) {
     const std::scoped_lock lock(mutex_);
@@ -53,6 +58,8 @@ class Outbox {
   Wakeup& wakeup() { return wakeup_; }
 
  private:
+  static constexpr std::size_t kLongMessage = 256 * 1024;
+
   SharedState& state_;
   Doorbell doorbell_;  // nobody waits on it: the service thread waits for the wakeup
   Wakeup wakeup_;

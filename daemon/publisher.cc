@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "daemon/dynamics_messages.h"
 #include "protocol/client/client.h"
 #include "protocol/client/utc_now.h"
 #include "protocol/configuration/text.h"
@@ -105,6 +106,7 @@ void Publisher::greet_subscribers() {
   for (Joined joined = take_in_subscriptions(); joined.somebody; joined = take_in_subscriptions()) {
     greet();
     if (joined.to_maps) greet_with_maps();
+    if (joined.to_dynamics) repeat(wire::kDynamicsTopic, dynamics_);
   }
 }
 
@@ -117,17 +119,19 @@ Publisher::Joined Publisher::take_in_subscriptions() {
     if (text.empty() || text.front() != 1) continue;
     joined.somebody = true;
     joined.to_maps = joined.to_maps || wire::kMapTopic.starts_with(text.substr(1));
+    joined.to_dynamics = joined.to_dynamics || wire::kDynamicsTopic.starts_with(text.substr(1));
   }
   return joined;
 }
 
+void Publisher::repeat(std::string_view topic, const result::ResultMessage& last) {
+  if (last.body_case() == result::ResultMessage::BODY_NOT_SET) return;
+  result::ResultMessage copy = last;
+  copy.set_repeated(true);
+  send(topic, copy, nullptr);
+}
+
 void Publisher::greet() {
-  const auto repeat = [this](std::string_view topic, const result::ResultMessage& last) {
-    if (last.body_case() == result::ResultMessage::BODY_NOT_SET) return;
-    result::ResultMessage copy = last;
-    copy.set_repeated(true);
-    send(topic, copy, nullptr);
-  };
   repeat(wire::kSnapshotTopic, setup_);
   repeat(wire::kSeriesTopic, series_);
   repeat(wire::kFrameTopic, frame_);
@@ -209,12 +213,24 @@ void Publisher::remember(const result::ResultMessage& message, const std::string
       }
       break;
     }
+    case result::ResultMessage::kDynamics:
+      remember_dynamics(message);
+      break;
     case result::ResultMessage::kMap:
       assemble(message.map());
       break;
     default:
       break;
   }
+}
+
+// The end of a series does not replace what is known of the next.
+void Publisher::remember_dynamics(const result::ResultMessage& message) {
+  const std::uint64_t running = series_.series().series_id();
+  const bool overtaken = message.dynamics().final() && dynamics_.has_dynamics() &&
+                         dynamics_.dynamics().series_id() == running &&
+                         message.dynamics().series_id() != running;
+  if (!overtaken) dynamics_ = message;
 }
 
 void Publisher::assemble(const result::MapUpdate& update) {
@@ -235,6 +251,8 @@ void Publisher::show(const result::ResultMessage& message) {
   if (dashboard_ == nullptr || dashboard_->clients() == 0) return;
   if (message.has_frame()) {
     show_frame(message);
+  } else if (message.has_dynamics()) {
+    dashboard_->publish(dynamics_message(message), OnOverflow::kLatestDynamics);
   } else if (!message.has_map()) {
     dashboard_->publish(as_text(message), OnOverflow::kKeep);
   } else if (!map_refused_) {
@@ -275,6 +293,8 @@ std::vector<WelcomeMessage> Publisher::welcome() const {
   envelope.set_published_utc_ns(utc_now_ns());
   add_map(scan_map_, envelope, messages);
   add_map(tile_map_, envelope, messages);
+  if (dynamics_.has_dynamics())
+    messages.push_back({dynamics_message(dynamics_), OnOverflow::kLatestDynamics});
   return messages;
 }
 

@@ -57,13 +57,16 @@ class Publisher {
   struct Joined {
     bool somebody = false;
     bool to_maps = false;  // some of them
+    bool to_dynamics = false;
   };
   void greet_subscribers();
   Joined take_in_subscriptions();
+  void repeat(std::string_view topic, const result::ResultMessage& last);
   void greet();
   void greet_with_maps();
   void send(std::string_view topic, result::ResultMessage& message, const std::vector<std::uint8_t>* payload);
   void remember(const result::ResultMessage& message, const std::string& bytes);
+  void remember_dynamics(const result::ResultMessage& message);
   void assemble(const result::MapUpdate& update);
   void show(const result::ResultMessage& message);
   void show_frame(const result::ResultMessage& message);
@@ -82,6 +85,7 @@ class Publisher {
   result::ResultMessage series_;
   result::ResultMessage frame_;
   result::ResultMessage status_;
+  result::ResultMessage dynamics_;
   WholeMap scan_map_;
   WholeMap tile_map_;
   bool map_refused_ = false;               // the last update

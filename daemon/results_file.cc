@@ -12,64 +12,24 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/dynamics_file.h"
+#include "daemon/hdf5_layout.h"
 #include "protocol/configuration/text.h"
 
 namespace glasswatch {
 namespace {
+
+using hdf5::label;
+using hdf5::native_type;
+using hdf5::set_number;
+using hdf5::set_text;
+using hdf5::write;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kFormatVersion = 1;
 constexpr hsize_t kFramesPerWrite = 64;
 constexpr hsize_t kValuesPerChunk =
     1024;  // 8 KiB: what is small per frame shares chunks, so that the index stays small
-
-template <typename T>
-const H5::DataType& native_type();
-template <>
-const H5::DataType& native_type<double>() {
-  return H5::PredType::NATIVE_DOUBLE;
-}
-template <>
-const H5::DataType& native_type<float>() {
-  return H5::PredType::NATIVE_FLOAT;
-}
-template <>
-const H5::DataType& native_type<std::int64_t>() {
-  return H5::PredType::NATIVE_INT64;
-}
-template <>
-const H5::DataType& native_type<std::uint64_t>() {
-  return H5::PredType::NATIVE_UINT64;
-}
-template <>
-const H5::DataType& native_type<std::uint32_t>() {
-  return H5::PredType::NATIVE_UINT32;
-}
-
-void set_text(const H5::H5Object& object, const std::string& name, const std::string& value) {
-  const H5::StrType type(H5::PredType::C_S1, H5T_VARIABLE);
-  object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, H5std_string(value));
-}
-
-void set_number(const H5::H5Object& object, const std::string& name, double value) {
-  object.createAttribute(name, H5::PredType::NATIVE_DOUBLE, H5::DataSpace(H5S_SCALAR))
-      .write(H5::PredType::NATIVE_DOUBLE, &value);
-}
-
-void label(const H5::H5Object& object, const std::string& units, const std::string& long_name) {
-  set_text(object, "units", units);
-  set_text(object, "long_name", long_name);
-}
-
-template <typename T>
-H5::DataSet write(H5::H5File& file, const std::string& path, std::vector<hsize_t> shape, const T* values,
-                  const std::string& units, const std::string& long_name) {
-  const H5::DataSpace space(static_cast<int>(shape.size()), shape.data());
-  H5::DataSet dataset = file.createDataSet(path, native_type<T>(), space);
-  dataset.write(values, native_type<T>());
-  label(dataset, units, long_name);
-  return dataset;
-}
 
 // A dataset that grows by one frame at a time, buffered by the chunk. `row` is the shape of one frame's part.
 template <typename T>
@@ -463,7 +423,7 @@ struct ResultsFile::Layout {
   result::MapUpdate scan_map;  // of the last scan, whole
   std::optional<TileColumns> tiles;
   int tile_groups = 0;
-  result::Ecm ecm;  // of the last frame
+  std::optional<result::Dynamics> dynamics;  // of the last series
   bool finished = false;
 };
 
@@ -486,7 +446,7 @@ void ResultsFile::begin_series(std::uint64_t series_id, const stream::SeriesStar
   const auto& optics = start.optics();
   layout_->pixel_nm = optics.has_pixel_size() && optics.pixel_unit() == "nm" ? optics.pixel_size() : kNan;
   layout_->series_id = series_id;
-  layout_->ecm.Clear();
+  layout_->dynamics.reset();
 }
 
 void ResultsFile::add_map(const result::MapUpdate& map) {
@@ -516,11 +476,14 @@ void ResultsFile::add_map_to(Layout& layout, const result::MapUpdate& map) {
   layout.tiles->add(map);
 }
 
+void ResultsFile::add_dynamics(const result::Dynamics& dynamics) {
+  layout_->dynamics = dynamics;
+}
+
 void ResultsFile::add(const result::FrameResult& frame) {
   try {
     layout_->frames->add(frame, layout_->pixel_nm);
     if (layout_->symmetry) layout_->symmetry->add(frame.symmetry());
-    if (frame.has_ecm() && frame.series_id() == layout_->series_id) layout_->ecm = frame.ecm();
   } catch (const H5::Exception& error) {
     throw std::runtime_error(layout_->partial_path.string() + " cannot be written: " + error.getDetailMsg() +
                              "; is the disk full?");
@@ -544,30 +507,7 @@ void ResultsFile::finish(const result::Setup& setup) {
       write_calibration(layout.file, setup.calibration());
     }
     if (layout.tiles) layout.tiles->flush();
-    if (setup.lag_s_size() > 0) {
-      layout.file.createGroup("/ecm");
-      layout.file.createGroup("/ecm/field");
-      const auto l = static_cast<hsize_t>(setup.lag_s_size());
-      std::vector<double> g2(layout.ecm.g2().begin(), layout.ecm.g2().end());
-      std::vector<std::uint64_t> pairs(layout.ecm.pairs().begin(), layout.ecm.pairs().end());
-      g2.resize(l, kNan);
-      pairs.resize(l, 0);
-      const std::vector<double> not_estimated(l, kNan);
-      write<double>(layout.file, "/ecm/lag_s", {l}, setup.lag_s().data(), "s", "lag");
-      const H5::DataSet field = write<double>(layout.file, "/ecm/field/g2", {l}, g2.data(), "1",
-                                              "g2 of the field from pooled raw sums, last series");
-      write<double>(layout.file, "/ecm/field/g2_sigma", {l}, not_estimated.data(), "1",
-                    "one standard deviation of g2; NaN: not estimated by this version");
-      write<std::uint64_t>(layout.file, "/ecm/field/pairs", {l}, pairs.data(), "1",
-                           "frame pairs behind each value");
-      for (const char* name : {"tau_s", "tau_sigma_s", "beta", "beta_sigma", "contrast"})
-        set_number(field, name, kNan);
-      set_text(field, "fit_status", "not fitted: this version computes g2 only");
-      set_text(field, "status", result::Validity_Name(layout.ecm.validity()));
-      set_text(field, "reason", layout.ecm.reason());
-      set_number(field, "frames_used", static_cast<double>(layout.ecm.frames_used()));
-      set_number(field, "frames_missing", static_cast<double>(layout.ecm.frames_missing()));
-    }
+    if (layout.dynamics) write_dynamics(layout.file, *layout.dynamics);
     layout.tiles.reset();
     layout.symmetry.reset();  // datasets close before the file
     layout.frames.reset();

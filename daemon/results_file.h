@@ -21,7 +21,7 @@ class ResultsFile {
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
 
-  /// Scale of drift, where the series has it. Call before the frames of a series. The field g2 is that of the
+  /// Scale of drift, where the series has it. Call before the frames of a series. Dynamics are those of the
   /// last.
   void begin_series(std::uint64_t series_id, const stream::SeriesStart& start);
 
@@ -30,8 +30,10 @@ class ResultsFile {
   /// A whole map. Of scans the last is written; of tiles all, one after the other.
   void add_map(const result::MapUpdate& map);
 
-  /// Writes what concerns the whole run: axes of `setup` (complete by now), field g2 of the last frame, scan
-  /// maps.
+  /// Dynamics of the series; the last that is given is written.
+  void add_dynamics(const result::Dynamics& dynamics);
+
+  /// Writes what concerns the whole run: axes of `setup` (complete by now), dynamics, scan maps.
   void finish(const result::Setup& setup);
 
  private:

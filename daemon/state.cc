@@ -101,6 +101,16 @@ std::optional<config::Symmetry> SharedState::take_symmetry_request() {
   return std::exchange(symmetry_requested_, std::nullopt);
 }
 
+void SharedState::set_dynamics(std::shared_ptr<const result::Dynamics> dynamics) {
+  const std::scoped_lock lock(mutex_);
+  dynamics_ = std::move(dynamics);
+}
+
+std::shared_ptr<const result::Dynamics> SharedState::dynamics() const {
+  const std::scoped_lock lock(mutex_);
+  return dynamics_;
+}
+
 void SharedState::set_clocks(const Clocks& clocks) {
   const std::scoped_lock lock(mutex_);
   view_.clocks = clocks;

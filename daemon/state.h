@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -67,6 +68,10 @@ class SharedState {
   void request_symmetry(const config::Symmetry& symmetry);
   std::optional<config::Symmetry> take_symmetry_request();
 
+  /// The last dynamics, whole, for snapshots; null before the first.
+  void set_dynamics(std::shared_ptr<const result::Dynamics> dynamics);
+  std::shared_ptr<const result::Dynamics> dynamics() const;
+
   void set_clocks(const Clocks& clocks);
   void count_processed(bool temperature_valid);
   void count_skipped();
@@ -83,6 +88,7 @@ class SharedState {
   bool reset_requested_ = false;
   bool calibration_requested_ = false;
   std::optional<config::Symmetry> symmetry_requested_;
+  std::shared_ptr<const result::Dynamics> dynamics_;
 };
 
 }  // namespace glasswatch

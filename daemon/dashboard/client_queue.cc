@@ -11,6 +11,8 @@ ClientQueue::Latest* ClientQueue::latest_of(OnOverflow on_overflow) {
       return &latest_[0];
     case OnOverflow::kLatestTiles:
       return &latest_[1];
+    case OnOverflow::kLatestDynamics:
+      return &latest_[2];
     case OnOverflow::kDropOldest:
     case OnOverflow::kKeep:
       break;

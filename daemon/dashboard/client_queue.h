@@ -11,9 +11,9 @@
 
 namespace glasswatch {
 
-/// Messages in order, at most `capacity` of them; beside them only the latest live image and the latest tile
-/// map. The ordered ones and the latest take turns, so that neither starves the other on a slow connection.
-/// Not safe for use by several threads.
+/// Messages in order, at most `capacity` of them; beside them only the latest live image, tile map and
+/// dynamics. The ordered ones and the latest take turns, so that neither starves the other on a slow
+/// connection. Not safe for use by several threads.
 class ClientQueue {
  public:
   explicit ClientQueue(std::size_t capacity) : capacity_(capacity) {}
@@ -46,7 +46,7 @@ class ClientQueue {
 
   std::size_t capacity_;
   std::deque<Queued> queued_;
-  std::array<Latest, 2> latest_;  // image, tile map
+  std::array<Latest, 3> latest_;  // image, tile map, dynamics
   std::size_t next_latest_ = 0;
   bool turn_of_latest_ = false;
   std::uint64_t dropped_ = 0;

@@ -33,8 +33,9 @@ enum class OnOverflow : std::uint8_t {
   kDropOldest,  // frames: the oldest queued one makes room, and is counted
   kKeep,  // setup, series, status, trigger, parts of a scan map: never dropped; a client full of them is
           // closed and starts afresh
-  kLatestImage,  // live images: does not queue; replaces the one that waits, which is counted
-  kLatestTiles,  // tile maps, in the same way
+  kLatestImage,     // live images: does not queue; replaces the one that waits, which is counted
+  kLatestTiles,     // tile maps, in the same way
+  kLatestDynamics,  // dynamics, too
 };
 
 /// A message of the welcome.

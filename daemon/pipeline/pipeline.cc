@@ -17,16 +17,18 @@ std::string kww_convention(const config::Ecm& ecm) {
 
 }  // namespace
 
-Pipeline::Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel)
+Pipeline::Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel,
+                   LabelImage labels)
     : configuration_(std::move(configuration)),
       mask_(std::move(mask)),
+      labels_(std::move(labels)),
       parallel_(parallel != nullptr ? *parallel : serial_),
       temperature_(configuration_),
       rules_(configuration_) {
   write_configuration();
   if (configuration_.has_symmetry()) symmetry_.emplace(configuration_, mask_, parallel_);
   if (configuration_.has_tiles()) tiles_.emplace(configuration_, parallel_);
-  if (configuration_.has_ecm()) ecm_.emplace(configuration_, mask_);
+  if (configuration_.has_ecm()) ecm_ = std::make_unique<EcmStage>(configuration_, mask_, labels_);
 }
 
 void Pipeline::write_configuration() {
@@ -46,7 +48,7 @@ void Pipeline::begin_series(const SeriesStarted& item) {
     scan_map_.begin_series(item.series_id, item.start, setup(), configuration_.symmetry().motif_scan());
   }
   if (tiles_) tiles_->begin_series(item.series_id, item.start);
-  if (ecm_) ecm_->begin_series(item.start);
+  if (ecm_) ecm_->begin_series(item.series_id, item.start);
   rules_.interrupt();
 }
 
@@ -133,7 +135,7 @@ const result::FrameResult& Pipeline::process(const Frame& frame) {
     symmetry_->process(frame.view(), *result_.mutable_symmetry());
     scan_map_.add(result_);
   }
-  if (ecm_) ecm_->process(frame, *result_.mutable_ecm());
+  if (ecm_) ecm_->process(frame, result_, parallel_);
   rules_.evaluate(result_, firings_);
   return result_;
 }
@@ -168,6 +170,15 @@ void Pipeline::describe(const Frame& frame) {
   result_.set_non_finite_pixels(statistics.non_finite_pixels);
 }
 
+std::unique_ptr<EcmStage> Pipeline::release_dynamics() {
+  if (!ecm_) return nullptr;
+  return std::exchange(ecm_, std::make_unique<EcmStage>(configuration_, mask_, labels_));
+}
+
+void Pipeline::set_behind(bool behind) {
+  if (ecm_) ecm_->set_behind(behind);
+}
+
 result::Setup Pipeline::setup() const {
   result::Setup setup;
   setup.set_configuration_text(configuration_text_);
@@ -188,7 +199,7 @@ void Pipeline::reset() {
     scan_map_.begin_series(series_->series_id, series_->start, setup(),
                            configuration_.symmetry().motif_scan());
   }
-  if (ecm_ && series_) ecm_->begin_series(series_->start);
+  if (ecm_ && series_) ecm_->begin_series(series_->series_id, series_->start);
   rules_.reset();
   gap_before_ = false;
 }

@@ -35,9 +35,10 @@ class Pipeline {
   /// Called for every frame that has been analysed, in order; firings() and the maps are those of this frame.
   using Deliver = std::function<void(const Frame&, const result::FrameResult&)>;
 
-  /// `configuration` must be valid (load_configuration). `mask` as calibration.mask_path says, or empty.
-  /// `parallel` outlives the pipeline; absent: one lane.
-  Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel = nullptr);
+  /// `configuration` must be valid (load_configuration). `mask` as calibration.mask_path says, or empty;
+  /// `labels` as ecm.label_path. `parallel` outlives the pipeline; absent: one lane.
+  Pipeline(config::Configuration configuration, MaskImage mask, analysis::Parallel* parallel = nullptr,
+           LabelImage labels = {});
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
@@ -74,6 +75,14 @@ class Pipeline {
   /// The tiles' map of the last processed frame; null when it was not its turn.
   const result::MapUpdate* tile_map() const { return fresh_tiles_ ? &tiles_->map() : nullptr; }
 
+  /// The dynamics of the series; null where there is no ecm section.
+  EcmStage* dynamics() { return ecm_.get(); }
+  /// Hands the dynamics of a series that has ended to somebody who fits them on another thread, before this
+  /// pipeline ends; the next series begins with a fresh one. Null where dynamics() is.
+  std::unique_ptr<EcmStage> release_dynamics();
+  /// Frames are waiting: what does not have to be done for each may wait too. Live sources only.
+  void set_behind(bool behind);
+
   /// A new calibration from the next patterns, or other rows and orders. The work is in rebuild(), which may
   /// run on any thread, and takes effect with install().
   void request_calibration();
@@ -97,6 +106,7 @@ class Pipeline {
 
   config::Configuration configuration_;  // rows and orders change on request, all else stays
   const MaskImage mask_;
+  const LabelImage labels_;
   analysis::Serial serial_;
   analysis::Parallel& parallel_;
   std::string configuration_text_;
@@ -107,7 +117,7 @@ class Pipeline {
   TemperatureStage temperature_;
   std::optional<SymmetryStage> symmetry_;
   std::optional<TilesStage> tiles_;
-  std::optional<EcmStage> ecm_;
+  std::unique_ptr<EcmStage> ecm_;
   ScanMap scan_map_;
   std::vector<Frame> held_;
   int noted_revision_ = 0;

@@ -30,6 +30,21 @@ struct Options {
   std::string output;
 };
 
+// Of dynamics what fits a line: no maps, no matrix.
+void keep_numbers(result::Dynamics& dynamics) {
+  const auto clear = [](result::KwwMaps& maps) {
+    maps.clear_tau_s();
+    maps.clear_beta();
+    maps.clear_contrast();
+    maps.clear_status();
+    maps.clear_tau_sigma_s();
+    maps.clear_beta_sigma();
+  };
+  if (dynamics.has_cells()) clear(*dynamics.mutable_cells());
+  if (dynamics.has_pixels()) clear(*dynamics.mutable_pixels());
+  if (dynamics.has_two_time()) dynamics.mutable_two_time()->clear_correlation();
+}
+
 // Lets through one map update a second, and the one that completes a scan.
 class MapPace {
  public:
@@ -55,7 +70,8 @@ int monitor(const Options& options) {
       options.json
           ? std::vector<std::string>{}
           : std::vector<std::string>{std::string(wire::kFrameTopic), std::string(wire::kTriggerTopic),
-                                     std::string(wire::kMapTopic), std::string(wire::kSnapshotTopic)});
+                                     std::string(wire::kMapTopic), std::string(wire::kDynamicsTopic),
+                                     std::string(wire::kSnapshotTopic)});
   using Clock = std::chrono::steady_clock;
   const auto started = Clock::now();
   MapPace map_pace;
@@ -67,6 +83,9 @@ int monitor(const Options& options) {
     if (!received) continue;
     if (received->message.has_display()) continue;  // pixels: for pages
     const bool whole_maps = options.json && options.maps;
+    if (received->message.has_dynamics() && !whole_maps) {
+      keep_numbers(*received->message.mutable_dynamics());
+    }
     if (received->message.has_map() && !whole_maps) {
       if (!map_pace.due(received->message.map())) continue;
       *received->message.mutable_map() = map_header(received->message.map());
@@ -164,6 +183,7 @@ int snapshot(const Options& options) {
     ++written;
   }
   for (const result::MapUpdate& map : state.maps()) file.add_map(map);
+  if (state.has_dynamics()) file.add_dynamics(state.dynamics());
   file.finish(state.setup());
   const std::size_t changed = answer.frames.size() - written;
   const auto forgotten = static_cast<unsigned long long>(state.frames_forgotten());
@@ -200,7 +220,8 @@ int main(int argc, char** argv) {
     return sub;
   };
   auto* monitor_command = add_json(app.add_subcommand("monitor", "print results as they are published"));
-  monitor_command->add_flag("--maps", options.maps, "with --json: every map update, with its values");
+  monitor_command->add_flag("--maps", options.maps,
+                            "with --json: every map update, and maps of dynamics, with their values");
   monitor_command->add_option("--frames", options.frames, "end after that many frame results");
   monitor_command->add_option("--seconds", options.seconds, "end after that many seconds");
   auto* status_command = add_json(app.add_subcommand("status", "state and counters of the daemon"));

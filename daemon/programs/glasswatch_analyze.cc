@@ -56,15 +56,14 @@ class LogFeed {
 
 int analyze(const Options& options) {
   const config::Configuration configuration = load_configuration(options.configuration);
-  for (const std::string& line : unavailable_settings(configuration)) {
-    print_error("glasswatch-analyze", "warning: " + line);
-  }
   if (!configuration.has_symmetry() && !configuration.has_ecm() && !configuration.has_tiles()) {
     throw ConfigurationError(options.configuration +
                              ": nothing to analyse; add a symmetry, a tiles or an ecm section");
   }
   MaskImage mask;
   if (configuration.calibration().has_mask_path()) mask = read_mask(configuration.calibration().mask_path());
+  LabelImage labels;
+  if (configuration.ecm().has_label_path()) labels = read_labels(configuration.ecm().label_path());
 
   RecordingSettings settings = recording_settings(configuration.acquisition());
   std::vector<std::unique_ptr<Recording>> recordings;
@@ -74,7 +73,7 @@ int analyze(const Options& options) {
     recordings.push_back(std::move(recording));
   }
   Workers workers(static_cast<int>(options.threads));
-  Pipeline pipeline(configuration, std::move(mask), &workers);
+  Pipeline pipeline(configuration, std::move(mask), &workers, std::move(labels));
   EnvironmentLog log;
   std::unique_ptr<LogFeed> feed;
   if (!options.environment.empty()) {
@@ -102,6 +101,9 @@ int analyze(const Options& options) {
       print_error("glasswatch-analyze",
                   "warning: " + options.inputs[series] + ": no maps of tiles: " + reason);
     }
+    if (const std::string reason = pipeline.setup().ecm_refused(); !reason.empty()) {
+      print_error("glasswatch-analyze", "warning: " + options.inputs[series] + ": no dynamics: " + reason);
+    }
     const std::size_t held =
         configuration.calibration().has_estimate() ? configuration.calibration().estimate().frames() : 0;
     FramePool pool(1 + held, frame_bytes(recording.start()));
@@ -121,6 +123,9 @@ int analyze(const Options& options) {
     if (pipeline.scan_map() != nullptr && pipeline.scan_map()->exists()) {
       pipeline.scan_map()->whole(map);
       file.add_map(map);
+    }
+    if (EcmStage* dynamics = pipeline.dynamics()) {
+      file.add_dynamics(dynamics->fit(FitKind::kFinal, workers));
     }
   }
   file.finish(pipeline.setup());

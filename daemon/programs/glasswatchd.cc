@@ -49,8 +49,8 @@ int main(int argc, char** argv) {
     if (const std::string faults = daemon_faults(configuration, configuration_path); !faults.empty()) {
       throw ConfigurationError(faults);
     }
-    for (const std::string& line : unavailable_settings(configuration)) spdlog::warn("{}", line);
     if (configuration.calibration().has_mask_path()) read_mask(configuration.calibration().mask_path());
+    if (configuration.ecm().has_label_path()) read_labels(configuration.ecm().label_path());
     if (check) {
       std::printf("%s", effective_text(configuration).c_str());
       return kSuccess;

@@ -1,5 +1,6 @@
 #include "daemon/programs/print_results.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -68,6 +69,88 @@ void print_map(const result::MapUpdate& map) {
               static_cast<unsigned long long>(map.sequence()), map.complete() ? ", complete" : "");
 }
 
+// "739 ± 12": the deviation with two digits, the value with as many decimals; "739 ± ?" where it is unknown.
+std::string measured(double value, double sigma) {
+  char text[64];
+  if (!std::isfinite(value)) return "unknown";
+  if (!(sigma > 0) || !std::isfinite(sigma)) {
+    std::snprintf(text, sizeof(text), "%.3g ± ?", value);
+    return text;
+  }
+  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(sigma))), 0, 9);
+  std::snprintf(text, sizeof(text), "%.*f ± %.*f", decimals, value, decimals, sigma);
+  return text;
+}
+
+// "p = 0.0004"; below what a tail is known to, only that.
+std::string p_text(double p) {
+  char text[32];
+  if (p < 1e-4) return "p < 0.0001";
+  std::snprintf(text, sizeof(text), "p = %.1g", p);
+  return text;
+}
+
+void print_curve(const result::KwwCurve& curve) {
+  if (curve.status() != result::FIT_CONVERGED) {
+    std::printf("no tau (%s)", result::FitStatus_Name(curve.status()).c_str());
+    return;
+  }
+  std::printf("tau %s s, beta %s, A %s", measured(curve.tau_s(), curve.tau_sigma_s()).c_str(),
+              measured(curve.beta(), curve.beta_sigma()).c_str(),
+              measured(curve.contrast(), curve.contrast_sigma()).c_str());
+}
+
+void print_heterogeneity(const result::Heterogeneity& found) {
+  if (!std::isfinite(found.p_value())) {
+    std::printf("; uniform? %s", found.reason().empty() ? "unknown" : found.reason().c_str());
+    return;
+  }
+  std::printf("; uniform? %s", p_text(found.p_value()).c_str());
+  if (std::isfinite(found.p_value_neighbours())) {
+    std::printf(", of neighbours %s", p_text(found.p_value_neighbours()).c_str());
+  }
+  // d spread = d variance / (2 spread); no spread, no such error.
+  const double spread = found.spread_ln_tau();
+  if (spread > 0)
+    std::printf(" (spread %s)", measured(spread, found.spread_variance_sigma() / (2 * spread)).c_str());
+}
+
+void print_histograms(const result::Dynamics& dynamics) {
+  if (!dynamics.has_histogram()) return;
+  std::printf("; pixels above tau: %.0f %%", dynamics.histogram().fraction_above() * 100);
+  if (dynamics.has_null_histogram()) {
+    std::printf(" (uniform sample %.0f %%)", dynamics.null_histogram().fraction_above() * 100);
+  } else {
+    std::printf(" (no null yet)");
+  }
+}
+
+void print_halves(const result::Halves& halves) {
+  if (halves.status() != result::FIT_CONVERGED || !std::isfinite(halves.resolvable_difference())) return;
+  const double difference = halves.relative_difference() * 100;
+  const double resolvable = halves.resolvable_difference() * 100;
+  if (std::abs(difference) > resolvable) {
+    std::printf("; halves differ by %+.0f %% (%.0f %% would show)", difference, resolvable);
+  } else {
+    std::printf("; halves agree within %.0f %%", resolvable);
+  }
+}
+
+void print_dynamics(const result::Dynamics& dynamics) {
+  std::printf("DYNAMICS frame %llu", static_cast<unsigned long long>(dynamics.sequence()));
+  if (dynamics.validity() != result::VALID) {
+    std::printf(": %s\n", dynamics.reason().c_str());
+    return;
+  }
+  std::printf(", T/tau %.1f: ", dynamics.field().span_over_tau());
+  print_curve(dynamics.field());
+  if (dynamics.has_heterogeneity()) print_heterogeneity(dynamics.heterogeneity());
+  print_histograms(dynamics);
+  if (dynamics.has_halves()) print_halves(dynamics.halves());
+  std::printf("%s\n", dynamics.final() ? "; final" : "");
+  if (!dynamics.warning().empty()) std::printf("         %s\n", dynamics.warning().c_str());
+}
+
 void print_trigger(const result::TriggerEvent& event) {
   std::printf("TRIGGER %s: frame %llu, %s, value %.4g > %.4g, confirmed since frame %llu: %s %s\n",
               event.rule().c_str(), static_cast<unsigned long long>(event.sequence()),
@@ -86,6 +169,7 @@ void print_result(const result::ResultMessage& message) {
   if (message.has_frame()) print_frame(message.frame());
   if (message.has_trigger()) print_trigger(message.trigger());
   if (message.has_map()) print_map(message.map());
+  if (message.has_dynamics()) print_dynamics(message.dynamics());
 }
 
 void print_status(const result::Status& status) {

@@ -5,7 +5,7 @@
 
 namespace glasswatch {
 
-/// One line or two for a setup, frame, trigger event or map; nothing for anything else.
+/// One line or two for a setup, frame, trigger event, map or dynamics; nothing for anything else.
 void print_result(const result::ResultMessage& message);
 
 void print_status(const result::Status& status);

@@ -3,10 +3,12 @@ import { BarsChart } from "/bars_chart.js";
 import { beamState, driftWarning } from "/calibration.js";
 import { Connection } from "/connection.js";
 import { Counters } from "/counters.js";
+import { Dynamics } from "/dynamics.js";
 import { Events } from "/events.js";
 import { FrameClock } from "/frame_clock.js";
 import { G2Chart } from "/g2_chart.js";
 import { History } from "/history.js";
+import { exponentFactor } from "/kww.js";
 import { LiveFrame } from "/live_frame.js";
 import { MapPanel } from "/map_panel.js";
 import { RingStates, stateWarnings } from "/ring_states.js";
@@ -37,6 +39,7 @@ const mapPanel = new MapPanel(element("map"), {
   stateOf: (order) => ringStates.of(order),
   seriesId: () => ringStates.seriesId,
 });
+const dynamics = new Dynamics(element("main"), element("views"));
 
 let history = new History([]);
 let setup = { orders: [], lag_s: [] };
@@ -61,6 +64,7 @@ const take = {
     show("beam", beam.text);
     element("beam").classList.toggle("look", beam.level === "look");
     show("tiles-refused", message.tiles_refused ? `no maps of tiles: ${message.tiles_refused}` : "");
+    show("ecm-refused", message.ecm_refused ? `no dynamics of this series: ${message.ecm_refused}` : "");
     show("version", message.program_version);
   },
   frame(message) {
@@ -94,6 +98,11 @@ const connection = new Connection(`${location.protocol === "https:" ? "wss" : "w
   onMap(message, positions, values) {
     frameClock.hear(message.published_utc_ns);
     mapPanel.add(message.map, positions, values);
+  },
+  onDynamics(message, arrays) {
+    frameClock.hear(message.published_utc_ns);
+    dynamics.add(message.dynamics, arrays, setup.orders.length > 0);
+    changed = true;
   },
   onImage(header, pixels) {
     liveFrame.setImage(header, pixels);
@@ -205,7 +214,8 @@ function drawResults() {
   rampChart.update(history);
   powerChart.update(history);
   barsChart.update({ power: setup.orders.map((_, index) => power[index] ?? NaN), sigma, floor, states });
-  g2Chart.update(numbers(setup.lag_s), ecm);
+  g2Chart.update(numbers(setup.lag_s), ecm, dynamics.message, exponentFactor(setup));
+  dynamics.draw(frame?.series_id ?? null);
 }
 
 // What the bars mean: their marks, which of them noise alone explains, and five-fold order where it shows.

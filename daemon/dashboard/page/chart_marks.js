@@ -13,7 +13,7 @@ const kLabelPx = 12;  // height
 export const kMomentRoomPx = 17;
 
 /** A Chart.js plugin that draws whatever `marks` holds: levels [{value, label}], moments [{x, label}], stretches
-    [{from, to, reason}]; coordinates are those of the axes. */
+    [{from, to, reason}], uprights [{x, label}]; coordinates are those of the axes. */
 export function marksPlugin(marks) {
   return {
     id: "marks",
@@ -21,6 +21,7 @@ export function marksPlugin(marks) {
     afterDatasetsDraw: (chart) => clipped(chart, () => {
       drawMoments(chart, marks.moments ?? []);
       drawLevels(chart, marks.levels ?? []);
+      drawUprights(chart, marks.uprights ?? []);
     }),
     afterDraw: (chart) => labelMoments(chart, marks.moments ?? []),
   };
@@ -63,6 +64,21 @@ function drawLevels({ ctx, chartArea: area, scales }, levels) {
     ctx.lineTo(area.right, y);
     ctx.stroke();
     plate(ctx, label, area.left + 6, y - 4 - kLabelPx < area.top ? y + kLabelPx : y - 4);
+  }
+  ctx.setLineDash([]);
+}
+
+// As levels, of the other axis: the label within the chart, on the side that has room.
+function drawUprights({ ctx, chartArea: area, scales }, uprights) {
+  ctx.strokeStyle = ctx.fillStyle = kLevel;
+  ctx.setLineDash([6, 5]);
+  for (const { x, label } of uprights) {
+    const px = scales.x.getPixelForValue(x), width = ctx.measureText(label).width;
+    ctx.beginPath();
+    ctx.moveTo(px, area.top);
+    ctx.lineTo(px, area.bottom);
+    ctx.stroke();
+    plate(ctx, label, px + 6 + width < area.right ? px + 6 : px - 6 - width, area.top + kLabelPx + 2);
   }
   ctx.setLineDash([]);
 }

@@ -13,6 +13,13 @@ export const kG2Color = "#56b4e9";
 export function orderColor(order) { return kPalette[(Math.floor(order / 2) + kPalette.length - 1) % kPalette.length]; }
 export function orderDash(order) { return order % 2 ? [4, 3] : []; }
 
+/** How field and regions are drawn: told apart by shape as well as by colour. */
+export function unitStyle(name) {
+  const [color, point, dash] = { matrix: ["#e69f00", "rect", [7, 3]], channel: ["#3fc79a", "triangle", [2, 3]] }[name]
+    ?? [kG2Color, "circle", []];
+  return { color, point, dash };
+}
+
 export function axis(title, more = {}) {
   return {
     type: "linear",
@@ -53,6 +60,13 @@ export function logFloor(values) {
 export function powerTick(logarithmic, value) {
   if (!logarithmic) return exponential(value, 1);
   return Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9 ? exponential(value, 0) : "";
+}
+
+/** Tick labels of a logarithmic axis (a Chart.js callback): decades, and over less than two of them 1, 2 and 5. */
+export function logarithmicTick(value) {
+  const mantissa = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+  const labelled = this.max / this.min < 100 ? [1, 2, 5] : [1];
+  return labelled.some((one) => Math.abs(mantissa - one) < 1e-6) ? String(Number(value.toPrecision(1))) : "";
 }
 
 /** Ticks of a time axis in place of Chart.js's own, whose steps suit no clock. */

@@ -1,4 +1,5 @@
 // The stream from the daemon: reconnects by itself, with growing pauses.
+import { unpackDynamics } from "/dynamics_data.js";
 
 const kFirstPauseS = 0.5;
 const kLongestPauseS = 10;
@@ -7,12 +8,14 @@ const kSilentS = 75;
 const kMostMapValues = 64 * 1024 * 1024;  // as the daemon
 
 export class Connection {
-  /** onText(object), onImage(header, pixels), onMap(message, positions, values); only with well-formed messages. */
-  constructor(url, { onText, onImage, onMap }) {
+  /** onText(object), onImage(header, pixels), onMap(message, positions, values), onDynamics(message, arrays of
+      dynamics_data.js); only with well-formed messages. */
+  constructor(url, { onText, onImage, onMap, onDynamics }) {
     this.url = url;
     this.onText = onText;
     this.onImage = onImage;
     this.onMap = onMap;
+    this.onDynamics = onDynamics;
     this.phase = "connecting";  // connecting, connected, waiting
     this.unreadable = 0;        // messages that could not be decoded
     this.pauseS = kFirstPauseS;
@@ -56,6 +59,10 @@ export class Connection {
     if (header.map) {
       const [positions, values] = mapArrays(header.map, buffer.slice(4 + length));
       return () => this.onMap(header, positions, values);
+    }
+    if (header.dynamics) {
+      const arrays = unpackDynamics(header.dynamics, buffer.slice(4 + length));
+      return () => this.onDynamics(header, arrays);
     }
     const pixels = new Uint8Array(buffer, 4 + length);
     if (pixels.length !== header.rows * header.columns) throw new RangeError("pixels do not fit the header");

@@ -1,6 +1,7 @@
 // The map panel: a scan, or the tiles of an image, one channel at a time.
-import { colorize, drawScale, notArrivedPattern } from "/color_scale.js";
+import { colorize, drawScale } from "/color_scale.js";
 import { limits, MapData } from "/map_data.js";
+import { fillSelect, MapImage } from "/map_image.js";
 import { stateText } from "/ring_states.js";
 import { compact, fixed, kMissing, number } from "/values.js";
 
@@ -16,12 +17,12 @@ export class MapPanel {
     this.maps = new Map();  // kind -> MapData
     this.kind = null;
     this.cursor = null;     // {row, column} under the mouse
-    this.image = document.createElement("canvas");
     this.requested = false;
     const part = (name) => panel.querySelector(`#map-${name}`);
     this.parts = { canvas: part("image"), kind: part("kind"), channel: part("channel"), trimmed: part("trimmed"), unit: part("unit"),
                    low: part("low"), middle: part("middle"), high: part("high"), caption: part("caption"), progress: part("progress"),
                    cursor: part("cursor"), note: part("note"), missed: part("missed") };
+    this.image = new MapImage(this.parts.canvas);
     drawScale(part("scale"));
     for (const select of [this.parts.kind, this.parts.channel]) select.addEventListener("change", () => this.choose(select));
     for (const button of [this.parts.trimmed, this.parts.unit]) button.addEventListener("click", () => this.press(button));
@@ -58,14 +59,7 @@ export class MapPanel {
   pressed(name) { return this.parts[name].getAttribute("aria-pressed") === "true"; }
 
   point(event) {
-    this.cursor = null;
-    if (event && this.frame) {
-      const ratio = window.devicePixelRatio;
-      const column = Math.floor((event.offsetX * ratio - this.frame.left) / this.frame.columnPx);
-      const row = Math.floor((event.offsetY * ratio - this.frame.top) / this.frame.rowPx);
-      const { rows, columns } = this.map.header;
-      if (row >= 0 && row < rows && column >= 0 && column < columns) this.cursor = { row, column };
-    }
+    this.cursor = this.image.locate(event);
     this.showCursor();
   }
 
@@ -97,47 +91,19 @@ export class MapPanel {
 
   fillSelects() {
     const { kind, channel } = this.parts;
-    fill(kind, [...this.maps.keys()], (name) => ({ SCAN: "scan", TILES: "tiles" }[name] ?? name), this.kind);
+    fillSelect(kind, [...this.maps.keys()], (name) => ({ SCAN: "scan", TILES: "tiles" }[name] ?? name), this.kind);
     kind.hidden = this.maps.size < 2;
     const names = this.map.header.channel;
     const kept = names.includes(channel.value) ? channel.value : names.find((name) => kPreferred.test(name)) ?? names[0];
-    fill(channel, names, (name) => name.replace(/^(\D+) (\d+)$/, "$1 n = $2"), kept);
-  }
-
-  // Square positions, unless there are so few rows or columns that nothing would be seen.
-  place(width, height) {
-    const { rows, columns } = this.map.header;
-    const thin = kThinPx * window.devicePixelRatio;
-    const scale = Math.min(width / columns, height / rows);
-    const rowPx = Math.max(scale, Math.min(thin, height) / rows), columnPx = Math.max(scale, Math.min(thin, width) / columns);
-    return { rowPx, columnPx, left: (width - columnPx * columns) / 2, top: (height - rowPx * rows) / 2 };
+    fillSelect(channel, names, (name) => name.replace(/^(\D+) (\d+)$/, "$1 n = $2"), kept);
   }
 
   drawImage(values, from, to) {
-    const { canvas } = this.parts;
     const { rows, columns } = this.map.header;
-    const ratio = window.devicePixelRatio;
-    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
-    if (width === 0 || height === 0) return;
-    this.image.width = columns;
-    this.image.height = rows;
-    const drawing = this.image.getContext("2d");
-    const image = drawing.createImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer);
+    const pixels = new Uint32Array(values.length);
     colorize(values, from, to, pixels);
     this.map.arrived.forEach((arrived, position) => { if (!arrived) pixels[position] = 0; });
-    drawing.putImageData(image, 0, 0);
-
-    canvas.width = width;
-    canvas.height = height;
-    this.frame = this.place(width, height);
-    const { left, top, rowPx, columnPx } = this.frame;
-    const context = canvas.getContext("2d");
-    context.fillStyle = notArrivedPattern(context);
-    context.fillRect(left, top, columnPx * columns, rowPx * rows);
-    context.imageSmoothingEnabled = rowPx < 1 || columnPx < 1;
-    context.drawImage(this.image, left, top, columnPx * columns, rowPx * rows);
-    canvas.dataset.place = JSON.stringify(this.frame);
+    this.image.draw(pixels, rows, columns, kThinPx);
   }
 
   shown(value) {
@@ -157,7 +123,7 @@ export class MapPanel {
     const { caption, progress, note, missed } = this.parts;
     const { header, count, size } = this.map;
     const step = number(header.step_nm) > 0 ? `, ${compact(number(header.step_nm))} nm apart` : "";
-    const stretched = this.frame && Math.abs(this.frame.rowPx / this.frame.columnPx - 1) > 0.01 ? ", not to scale" : "";
+    const stretched = this.image.stretched ? ", not to scale" : "";
     const tiles = header.kind === "TILES";
     caption.textContent = `${tiles ? `tiles of frame ${header.sequence},` : "scan"} ${header.rows} × ${header.columns}${step}${stretched}`;
     progress.textContent = `${count} of ${size}${header.complete ? ", complete" : ""}`;
@@ -185,10 +151,4 @@ export class MapPanel {
     const text = !this.map.arrived[position] ? "not yet arrived" : Number.isNaN(value) ? "no value" : this.shown(value);
     cursor.textContent = `row ${row}, column ${column}: ${text}`;
   }
-}
-
-function fill(select, names, label, chosen) {
-  const options = [...select.options].map((option) => option.value);
-  if (options.join("\n") !== names.join("\n")) select.replaceChildren(...names.map((name) => new Option(label(name), name)));
-  select.value = chosen;
 }

@@ -33,6 +33,33 @@ function decimals(sigma, most) {
   return Math.min(most, Math.max(0, 1 - Math.floor(Math.log10(sigma))));
 }
 
+/** "739 ± 12": the deviation with two digits and the value with as many decimals; "739" where there is none. */
+export function measured(value, sigma, most = 6) {
+  if (!Number.isFinite(value)) return kMissing;
+  if (!(sigma > 0) || !Number.isFinite(sigma)) return rounded(value, 3);
+  const digits = decimals(sigma, most);
+  return `${fixed(value, digits)} ± ${fixed(sigma, digits)}`;
+}
+
+/** So many significant digits, without an exponent where a person would write none: "739", "12660". */
+export function rounded(value, digits) {
+  if (!Number.isFinite(value)) return kMissing;
+  const size = Math.abs(value);
+  return value === 0 || (size >= 1e-3 && size < 1e6) ? String(Number(value.toPrecision(digits))).replace("-", "−")
+    : exponential(value, digits - 1);
+}
+
+/** "p = 0.0004"; below what the tail of a test is known to, only that. Not broken into lines. */
+export function probability(p) {
+  const text = !Number.isFinite(p) ? `p ${kMissing}` : p < 1e-4 ? "p < 0.0001" : `p = ${Number(p.toPrecision(p < 0.1 ? 1 : 2))}`;
+  return text.replaceAll(" ", "\u00a0");
+}
+
+/** "27" of 0.27; with one decimal below ten. */
+export function percent(fraction) {
+  return fixed(100 * fraction, Math.abs(fraction) < 0.0995 ? 1 : 0);
+}
+
 /** "412.34 ± 0.42" from a Temperature message. */
 export function temperature(message) {
   const value = number(message?.value_c);

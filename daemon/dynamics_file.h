@@ -1,0 +1,14 @@
+// The part of the result file that tells of dynamics.
+#pragma once
+
+#include <H5Cpp.h>
+
+#include "protocol/schema/results.pb.h"
+
+namespace glasswatch {
+
+/// Writes /ecm and, where there are regions, /regions (daemon/README.md lists every dataset). Throws
+/// H5::Exception.
+void write_dynamics(H5::H5File& file, const result::Dynamics& dynamics);
+
+}  // namespace glasswatch
