@@ -5,7 +5,6 @@ import argparse
 import json
 import os
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,9 @@ import numpy as np
 import zmq
 
 from protocol.schema import results_pb2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+from processes import free_ports  # noqa: E402
 
 BIN = Path(os.environ.get("GLASSWATCH_BIN", "build/release/bin"))
 PATTERNS, SIZE, RING_PX = 36, 1024, 277

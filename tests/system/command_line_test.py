@@ -104,13 +104,17 @@ class CommandLine(SystemTest):
         both = self.check(camera + "temperature { max_gap_s: -1 wait_s: -2 }")
         self.assertEqual(len(both.stderr.splitlines()), 2)
 
-    def test_unavailable_settings_are_told(self):
-        np.save(self.folder / "one.npy", np.ones((32, 32), np.uint8))
-        configuration = self.write("ecm.textproto", ANALYSIS + "ecm { fit_pixels: true }")
+    def test_dynamics_that_do_not_fit_are_refused_with_the_remedy(self):
+        np.save(self.folder / "stack.npy", np.ones((4, 32, 32), np.uint8))
+        configuration = self.write("ecm.textproto", ANALYSIS + "ecm { max_lag_s: 1e7 } limits { memory_mib: 16 }")
         done = run("glasswatch-analyze", "--config", configuration, "--output", self.folder / "o.h5",
-                   self.folder / "one.npy")
-        self.assertEqual(done.returncode, 0)
-        self.assertIn("fit_pixels", done.stderr)
+                   self.folder / "stack.npy")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("no dynamics", done.stderr)  # four frames have no long lags
+        configuration = self.write("ecm.textproto", ANALYSIS + "ecm { label_path: 'none.npy' }")
+        done = run("glasswatch-analyze", "--config", configuration, "--output", self.folder / "o.h5",
+                   self.folder / "stack.npy")
+        self.assert_error(done, 3, "none.npy", "ecm.label_path")
 
     def test_clients_without_daemon(self):
         done = run("glasswatch", "--control", self.addresses.service, "--timeout", 0.2, "status")

@@ -39,6 +39,32 @@ def map_message(message):
     return binary(as_json(header), positions, values)
 
 
+CELL_ARRAYS = ("tau_s", "beta", "contrast", "tau_sigma_s", "beta_sigma")
+PIXEL_ARRAYS = ("tau_s", "beta", "contrast")
+
+
+def dynamics_message(message):
+    """A ResultMessage with dynamics as the page gets it: maps behind the header, which keeps the status of the fits."""
+    arrays = []
+    header = type(message)()
+    header.CopyFrom(message)
+
+    def move(part, name, size):
+        values = np.array(getattr(part, name), "<f4")
+        arrays.append(values if values.size else np.full(size, np.nan, "<f4"))
+        part.ClearField(name)
+
+    dynamics = header.dynamics
+    for part, names in (("cells", CELL_ARRAYS), ("pixels", PIXEL_ARRAYS)):
+        if dynamics.HasField(part):
+            maps = getattr(dynamics, part)
+            for name in names:
+                move(maps, name, maps.rows * maps.columns)
+    if dynamics.HasField("two_time"):
+        move(dynamics.two_time, "correlation", len(dynamics.two_time.unit) * len(dynamics.two_time.time_s)**2)
+    return binary(as_json(header), *arrays)
+
+
 def image_message(header, pixels):
     """A DisplayFrame (a dictionary) with its pixels."""
     return binary(json.dumps(header), np.ascontiguousarray(pixels, np.uint8))
@@ -84,7 +110,8 @@ class Feeder:
                 client.write(self._frame(message))
 
     def send_result(self, message):
-        self.send(map_message(message) if message.HasField("map") else as_json(message))
+        encode = {"map": map_message, "dynamics": dynamics_message}.get(message.WhichOneof("body"), as_json)
+        self.send(encode(message))
 
     def _page(self, request):
         name = "index.html" if request.path == "/" else request.path.lstrip("/")
