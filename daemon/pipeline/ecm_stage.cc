@@ -44,7 +44,8 @@ analysis::TwoTime::Settings two_time_settings(const SumsGeometry& geometry) {
 
 // Pooled sums of parts and cells, and the copies that fits make of them.
 double bytes_of_parts(const analysis::PixelSums& sums, int pool_px) {
-  const double cells = static_cast<double>(sums.rows() / pool_px + 1) * (sums.columns() / pool_px + 1);
+  const int cell_rows = sums.rows() / pool_px + 1, cell_columns = sums.columns() / pool_px + 1;
+  const double cells = static_cast<double>(cell_rows) * cell_columns;
   constexpr double kPartsPerCell = 3, kSums = 3, kCopies = 2;
   return cells * kPartsPerCell * kSums * kCopies * sizeof(double) *
          static_cast<double>(sums.lag_slots().size());
