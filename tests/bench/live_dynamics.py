@@ -1,6 +1,7 @@
 """Dynamics live at the paper's size: the scenario ecm-hold, its 5 s per frame played faster, through glasswatchd. Prints how
 far behind the frames the maps are, what processor time and memory they take, and what was lost. Needs the release
-programs in GLASSWATCH_BIN and the modules generated from the schemas on PYTHONPATH; `tests/bench.sh` sets both.
+programs in GLASSWATCH_BIN and the modules generated from the schemas on PYTHONPATH. Takes 18 minutes, so that
+`tests/bench.sh` leaves it out.
     live_dynamics.py [--frames 2170] [--speed 10] [--json FILE]"""
 import argparse
 import json
