@@ -78,7 +78,7 @@ def main():
             cells.append([np.log(tau / options.tau_slots).ravel(), (sigma / tau).ravel(),
                           file["ecm/pooled/beta"][()].ravel()])
             fit = file["ecm/field"].attrs
-            field.append(np.log(fit["tau_s"] / options.tau_slots) / (fit["tau_sigma_s"] / fit["tau_s"]))
+            field.append([np.log(fit["tau_s"] / options.tau_slots), fit["tau_sigma_s"] / fit["tau_s"]])
             rejected.append(file["ecm/heterogeneity"].attrs["p_value"])
             above.append([file[f"ecm/histogram/{kind}fraction"].attrs["fraction_above"] for kind in ("", "null_")])
             file = analyze(folder, planted(np.random.default_rng([2, seed]), options, stripes), stripes)
@@ -91,7 +91,8 @@ def main():
     print(f"{options.runs} runs, T/tau {options.frames / options.tau_slots:.1f}, speckle {options.speckle_px} px")
     print(f"pooled cells: mean dln {error[good].mean():+.3f}, mean beta {beta[good].mean():.3f}, sd {error[good].std():.3f}, "
           f"within 1 sigma {np.mean(z < 1):.3f}, 2 sigma {np.mean(z < 2):.3f}, without a value {np.mean(~good):.3f}")
-    print(f"field: within 1 sigma {np.mean(np.abs(field) < 1):.2f}, 2 sigma {np.mean(np.abs(field) < 2):.2f}")
+    error, sigma = np.transpose(field)
+    print(f"field: mean dln {error.mean():+.3f}, sd {error.std():.3f}, stated sigma {sigma.mean():.3f}")
     print(f"uniform samples rejected at .05: {np.mean(np.array(rejected) < 0.05):.3f}")
     print("pixels above the field's tau: data {:.3f}, null {:.3f}".format(*np.mean(above, axis=0)))
     print(f"channels of half the tau: largest p {np.max(found):.1e}; ratio within 1 sigma "
