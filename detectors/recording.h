@@ -47,6 +47,9 @@ class Recording {
   /// the two daemon-side times. frame.writable_bytes() must hold at least frame_bytes(start()). Throws
   /// InputError naming the frame when the file does not deliver it.
   virtual void read(std::uint64_t index, Frame& frame) = 0;
+
+  /// How the series ended, where the file knows: its count says what was lost after the last frame.
+  virtual std::optional<stream::SeriesEnd> end() const { return std::nullopt; }
 };
 
 /// Bytes of one frame of the series.

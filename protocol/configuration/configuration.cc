@@ -452,6 +452,8 @@ config::Configuration parse_configuration(std::string_view source, const std::st
   };
   if (configuration.calibration().has_mask_path())
     resolve(*configuration.mutable_calibration()->mutable_mask_path());
+  if (configuration.recording().has_directory())
+    resolve(*configuration.mutable_recording()->mutable_directory());
   if (configuration.ecm().has_label_path()) resolve(*configuration.mutable_ecm()->mutable_label_path());
   return configuration;
 }
