@@ -145,10 +145,10 @@ void write_tests(H5::Group& ecm, const result::Dynamics& dynamics) {
   set_text(heterogeneity, "reason", test.reason());
 }
 
-void write_regions(H5::H5File& file, H5::Group& ecm, const result::Dynamics& dynamics, hsize_t lags) {
+void write_regions(H5::Group& root, H5::Group& ecm, const result::Dynamics& dynamics, hsize_t lags) {
   if (dynamics.label().empty()) return;
   const std::vector<std::uint32_t> label(dynamics.label().begin(), dynamics.label().end());
-  H5::Group regions = file.createGroup("/regions");
+  H5::Group regions = root.createGroup("regions");
   write<std::uint32_t>(regions, "label", {dynamics.label_rows(), dynamics.label_columns()}, label.data(), "1",
                        "0 unassigned, 1 matrix, 2 channel");
   H5::Group group = ecm.createGroup("regions");
@@ -223,17 +223,17 @@ void write_tau_of_temperature(H5::Group& ecm, const result::Dynamics& dynamics) 
 
 }  // namespace
 
-void write_dynamics(H5::H5File& file, const result::Dynamics& dynamics) {
+void write_dynamics(H5::Group& root, const result::Dynamics& dynamics) {
   const auto lags = static_cast<hsize_t>(dynamics.lag_s_size());
   if (lags == 0) return;
-  H5::Group ecm = file.createGroup("/ecm");
+  H5::Group ecm = root.createGroup("ecm");
   write<double>(ecm, "lag_s", {lags}, dynamics.lag_s().data(), "s", "lag");
   write_field(ecm, dynamics, lags);
   if (dynamics.cells().rows() > 0) write_maps(ecm, "pooled", dynamics.cells(), lags);
   if (dynamics.has_pixels()) write_maps(ecm, "pixel", dynamics.pixels(), lags);
   write_histograms(ecm, dynamics);
   write_tests(ecm, dynamics);
-  write_regions(file, ecm, dynamics, lags);
+  write_regions(root, ecm, dynamics, lags);
   write_two_time(ecm, dynamics.two_time());
   write_tau_of_temperature(ecm, dynamics);
 }

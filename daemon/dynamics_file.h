@@ -7,8 +7,8 @@
 
 namespace glasswatch {
 
-/// Writes /ecm and, where there are regions, /regions (daemon/README.md lists every dataset). Throws
-/// H5::Exception.
-void write_dynamics(H5::H5File& file, const result::Dynamics& dynamics);
+/// Writes ecm and, where there are regions, regions below `root` (daemon/README.md lists every dataset).
+/// Throws H5::Exception.
+void write_dynamics(H5::Group& root, const result::Dynamics& dynamics);
 
 }  // namespace glasswatch

@@ -1,4 +1,5 @@
-// The result file (HDF5): one writer for the offline analyser and for snapshots.
+// The result file (HDF5): one writer for the offline analyser, for snapshots, and for the results in a
+// recording.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +12,18 @@
 namespace glasswatch {
 
 /// Writes frame results to the layout of format "glasswatch-results" (daemon/README.md lists every dataset).
-/// The file appears under its name only when finish() has succeeded; until then it is OUTPUT.partial. One
-/// thread.
+/// One thread. All throw std::runtime_error, one line for the user, when the file cannot be written.
 class ResultsFile {
  public:
-  /// Throws std::runtime_error when the file cannot be created.
+  /// A file of its own. It appears under its name only when finish() has succeeded; until then it is
+  /// OUTPUT.partial, which the destructor removes.
   ResultsFile(const std::filesystem::path& path, const result::Setup& setup);
+
+  /// All of it below the new group `group` ("/results") of the HDF5 file `file`, which nobody else writes;
+  /// the attributes of the format stand on that group. The destructor removes the group unless finish() has
+  /// succeeded.
+  ResultsFile(const std::filesystem::path& file, const std::string& group, const result::Setup& setup);
+
   ~ResultsFile();
   ResultsFile(const ResultsFile&) = delete;
   ResultsFile& operator=(const ResultsFile&) = delete;
@@ -36,9 +43,12 @@ class ResultsFile {
   /// Writes what concerns the whole run: axes of `setup` (complete by now), dynamics, scan maps.
   void finish(const result::Setup& setup);
 
+  /// As finish(), of a run that ends before its time: OUTPUT.partial keeps its name and stays, with the
+  /// attribute "incomplete" = reason. Files of their own only.
+  void leave_partial(const result::Setup& setup, const std::string& reason);
+
  private:
   struct Layout;
-  static void add_map_to(Layout& layout, const result::MapUpdate& map);
   std::unique_ptr<Layout> layout_;
 };
 

@@ -1,12 +1,15 @@
-// glasswatch: the client.
+// glasswatch: the client, and the tools for recorded files.
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/programs/convert_arguments.h"
+#include "daemon/programs/info.h"
+#include "daemon/programs/interrupt.h"
 #include "daemon/programs/print_results.h"
+#include "daemon/programs/repair.h"
 #include "daemon/results_file.h"
 #include "protocol/client/client.h"
 #include "protocol/client/program.h"
@@ -16,8 +19,6 @@
 namespace {
 
 using namespace glasswatch;
-
-volatile std::sig_atomic_t g_interrupted = 0;
 
 struct Options {
   std::string results_endpoint = "tcp://127.0.0.1:7110";
@@ -63,8 +64,7 @@ class MapPace {
 };
 
 int monitor(const Options& options) {
-  std::signal(SIGINT, [](int) { g_interrupted = 1; });
-  std::signal(SIGTERM, [](int) { g_interrupted = 1; });
+  catch_interrupts();
   ResultSubscriber subscriber(
       options.results_endpoint,
       options.json
@@ -76,7 +76,7 @@ int monitor(const Options& options) {
   const auto started = Clock::now();
   MapPace map_pace;
   std::uint64_t frames = 0;
-  while (g_interrupted == 0) {
+  while (!interrupted()) {
     const double elapsed_s = std::chrono::duration<double>(Clock::now() - started).count();
     if (options.seconds > 0 && elapsed_s >= options.seconds) break;
     auto received = subscriber.next(std::chrono::milliseconds(100));
@@ -204,7 +204,7 @@ int snapshot(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Watches and commands a running glasswatchd", "glasswatch"};
+  CLI::App app{"Watches and commands a running glasswatchd; looks after recorded files", "glasswatch"};
   Options options;
   app.add_option("--results", options.results_endpoint, "results endpoint of the daemon")
       ->capture_default_str();
@@ -249,8 +249,24 @@ int main(int argc, char** argv) {
   record_command->add_option("WHAT", record_what, "start or stop")
       ->required()
       ->check(CLI::IsMember({"start", "stop"}));
+  std::vector<std::string> files;
+  const auto add_files = [&](CLI::App* sub, const char* help) {
+    sub->add_option("FILE", files, help)->required();
+    return add_json(sub);
+  };
+  auto* info_command = add_files(app.add_subcommand("info", "what a recording or a temperature log holds"),
+                                 "recordings and logs of any known format");
+  auto* repair_command =
+      add_files(app.add_subcommand(
+                    "repair", "make recordings whole that a crash, a power cut or a full disk left behind"),
+                "recordings made by glasswatchd");
+  auto* convert_command = app.add_subcommand("convert", "write recordings in another format");
+  ConvertArguments conversion(*convert_command);
 
   return run_program(app, argc, argv, [&]() -> int {
+    if (info_command->parsed()) return info(files, options.json);
+    if (repair_command->parsed()) return repair(files, options.json);
+    if (convert_command->parsed()) return convert(conversion.options());
     control::Request request;
     if (monitor_command->parsed()) return monitor(options);
     if (status_command->parsed()) return status(options);

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   sigaddset(&ending, SIGINT);
   sigaddset(&ending, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may grow no further is an error of the recording, not our end
   google::protobuf::SetLogHandler(
       nullptr);  // bad messages are counted and logged at a bounded rate by the ingest
   spdlog::set_default_logger(spdlog::stderr_color_mt("glasswatchd"));

@@ -172,6 +172,31 @@ void print_result(const result::ResultMessage& message) {
   if (message.has_dynamics()) print_dynamics(message.dynamics());
 }
 
+namespace {
+
+void print_recording(const result::Recording& recording) {
+  std::printf("recording    %s", result::Recording::State_Name(recording.state()).c_str());
+  if (!recording.error().empty()) std::printf(": %s", recording.error().c_str());
+  if (!recording.file().empty()) {
+    std::printf(", %llu frames (%llu not recorded, %llu waiting), %.0f MiB, compressed %.2f x, in %s",
+                static_cast<unsigned long long>(recording.frames()),
+                static_cast<unsigned long long>(recording.not_recorded()),
+                static_cast<unsigned long long>(recording.queued()),
+                static_cast<double>(recording.bytes()) / (1024.0 * 1024.0), recording.compression_ratio(),
+                recording.file().c_str());
+  }
+  if (recording.state() == result::Recording::RING) {
+    std::printf(", the last %.1f s in memory (%llu frames, %.0f MiB)", recording.ring_s(),
+                static_cast<unsigned long long>(recording.ring_frames()), recording.ring_mib());
+  }
+  std::printf("\ndisk         %.0f MiB free", recording.disk_free_mib());
+  if (std::isfinite(recording.disk_lasts_s()))
+    std::printf(", lasts %.0f s at this rate", recording.disk_lasts_s());
+  std::printf("\n");
+}
+
+}  // namespace
+
 void print_status(const result::Status& status) {
   std::printf("state        %s%s%s%s\n", result::DaemonState_Name(status.state()).c_str(),
               status.error().empty() ? "" : ": ", status.error().c_str(),
@@ -204,6 +229,7 @@ void print_status(const result::Status& status) {
   std::printf("trigger      events %llu, failed commands %llu\n",
               static_cast<unsigned long long>(status.trigger_events()),
               static_cast<unsigned long long>(status.commands_failed()));
+  if (status.has_recording()) print_recording(status.recording());
   std::printf("daemon       version %s, up %.0f s\n", status.program_version().c_str(), status.uptime_s());
 }
 
