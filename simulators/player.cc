@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "protocol/client/utc_now.h"
@@ -23,22 +24,23 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
 }  // namespace
 
 Player::Player(Stream camera, Stream environment, const PlayerSettings& settings)
-    : camera_(camera),
-      environment_(environment),
-      settings_(settings),
-      present_utc_ns_(kNever),
-      environment_reached_utc_ns_(kNever) {}
+    : camera_(camera), environment_(environment), settings_(settings), own_playback_(settings.speed) {}
 
 void Player::obey(MicroscopeControl& control, Execute execute) {
   control_ = &control;
   execute_ = std::move(execute);
 }
 
+void Player::follow(Playback& playback, Attendant& attendant) {
+  playback_ = &playback;
+  attendant_ = &attendant;
+}
+
 void Player::run() {
-  begun_ = Clock::now();
   const auto environment_due = environment_.feed == nullptr ? std::nullopt : environment_.feed->due_utc_ns();
-  origin_utc_ns_ = camera_.feed->due_utc_ns().value_or(environment_due.value_or(0));
-  present_utc_ns_ = origin_utc_ns_;
+  present_utc_ns_ = camera_.feed->due_utc_ns().value_or(environment_due.value_or(0));
+  environment_reached_utc_ns_ = kNever;
+  playback_->begin(present_utc_ns_, Clock::now());
   while (step()) {
   }
   for (const Stream* stream : {&camera_, &environment_}) {
@@ -48,10 +50,29 @@ void Player::run() {
   }
 }
 
-bool Player::step() {
+void Player::change_feeds(Feed& camera, Feed* environment) {
+  camera_.feed = &camera;
+  environment_.feed = environment;
+}
+
+void Player::rest(std::chrono::milliseconds time) {
+  for (const auto until = Clock::now() + time;
+       Clock::now() < until && !interrupted() && !playback_->quitting();) {
+    service();
+    send_heartbeats();
+    wait_until(until);
+  }
+}
+
+void Player::service() {
   for (Stream* stream : {&camera_, &environment_}) {
     if (stream->publisher != nullptr) stream->publisher->service();
   }
+  if (attendant_ != nullptr) attendant_->attend(progress_);
+}
+
+bool Player::step() {
+  service();
   heed_interrupt();
   if (!pending_.empty()) {
     answer_commands();
@@ -127,6 +148,7 @@ std::optional<Player::Event> Player::next_reopening() {
 
 void Player::perform(const Event& event) {
   present_utc_ns_ = std::max(present_utc_ns_, event.utc_ns);
+  playback_->reached(present_utc_ns_);
   switch (event.kind) {
     case Event::Kind::kTake:
       return take(*event.stream, event.utc_ns);
@@ -138,16 +160,9 @@ void Player::perform(const Event& event) {
 }
 
 Player::Clock::time_point Player::deadline(const Event& event) const {
-  const auto time = interrupted_at_ ? Clock::time_point::min() : when(event.utc_ns);
+  const auto time = interrupted_at_ ? Clock::time_point::min() : playback_->when(event.utc_ns);
   if (event.kind != Event::Kind::kReopen) return time;
   return std::max(time, event.stream->publisher->closed_at() + kShortestDisconnection);
-}
-
-Player::Clock::time_point Player::when(std::int64_t due_utc_ns) const {
-  if (std::isinf(settings_.speed)) return Clock::time_point::min();
-  const std::chrono::duration<double> offset(static_cast<double>(due_utc_ns - origin_utc_ns_) * 1e-9 /
-                                             settings_.speed);
-  return begun_ + std::chrono::duration_cast<Clock::duration>(offset);
 }
 
 void Player::take(Stream& stream, std::int64_t due_utc_ns) {
@@ -174,7 +189,7 @@ void Player::reopen(Stream& stream) {
   if (!publisher.reopen()) return wait_until(Clock::now() + kRetry);
   std::cerr << publisher.endpoint() << ": connected again after a fault; " << publisher.lost()
             << " messages were lost\n";
-  if (std::isinf(settings_.speed)) await_subscribers(publisher);
+  if (std::isinf(playback_->speed())) await_subscribers(publisher);
 }
 
 void Player::await_subscribers(Publisher& publisher) {
@@ -207,10 +222,8 @@ bool Player::send_pending() {
   Pending& next = pending_.front();
   if (settings_.live_clock) next.message.header.set_sent_utc_ns(stamp_utc_ns(*next.stream));
   if (next.stream->publisher->try_send(next.message)) {
-    if (next.stream->publisher->connected()) {
-      frames_sent_ += next.message.header.has_frame() ? 1 : 0;
-      samples_sent_ += next.message.header.has_environment() ? 1 : 0;
-    }
+    if (next.message.header.has_frame()) playback_->played_frame();
+    if (next.stream->publisher->connected()) note_sent(next.message.header);
     pending_.pop_front();
     stuck_since_.reset();
     return true;
@@ -228,12 +241,20 @@ bool Player::send_pending() {
   return true;
 }
 
+void Player::note_sent(const stream::StreamMessage& header) {
+  progress_.samples_sent += header.has_environment() ? 1 : 0;
+  if (!header.has_frame()) return;
+  ++progress_.frames_sent;
+  progress_.frame = header;
+}
+
 void Player::heed_interrupt() {
-  if (interrupted_at_ || !interrupted()) return;
+  if (interrupted_at_ || !(interrupted() || playback_->quitting())) return;
   interrupted_at_ = Clock::now();
-  camera_.feed->finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, "interrupted");
+  const std::string note = interrupted() ? "interrupted" : "ended by the user";
+  camera_.feed->finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, note);
   if (environment_.feed != nullptr) {
-    environment_.feed->finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, "interrupted");
+    environment_.feed->finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, note);
   }
 }
 
@@ -250,6 +271,7 @@ void Player::wait_until(Clock::time_point deadline) {
       items.push_back({stream->publisher->socket().handle(), 0, ZMQ_POLLIN, 0});
   }
   if (control_ != nullptr) items.push_back({control_->socket().handle(), 0, ZMQ_POLLIN, 0});
+  if (attendant_ != nullptr) attendant_->add_items(items);
   const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
   // zmq_poll, not the C++ wrapper: a signal ends the wait and is no error.
   zmq_poll(items.data(), static_cast<int>(items.size()),

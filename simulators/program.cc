@@ -1,5 +1,6 @@
 #include "simulators/program.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <limits>
@@ -8,6 +9,11 @@
 #include "simulators/interrupt.h"
 
 namespace glasswatch::simulation {
+namespace {
+
+constexpr std::chrono::milliseconds kMeanwhilePeriod{100};
+
+}  // namespace
 
 double parse_speed(const std::string& text, const std::string& option) {
   if (text == "max") return std::numeric_limits<double>::infinity();
@@ -21,11 +27,16 @@ double parse_speed(const std::string& text, const std::string& option) {
   return speed;
 }
 
-void require_subscribers(std::span<Publisher* const> publishers, double wait_s) {
+void require_subscribers(std::span<Publisher* const> publishers, double wait_s,
+                         const std::function<bool()>& meanwhile) {
+  using Clock = Publisher::Clock;
   if (wait_s <= 0) return;
-  const auto deadline = Publisher::Clock::now() + std::chrono::duration_cast<Publisher::Clock::duration>(
-                                                      std::chrono::duration<double>(wait_s));
-  if (wait_for_subscribers(publishers, deadline) || interrupted()) return;
+  const auto deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(wait_s));
+  while (Clock::now() < deadline) {
+    if (wait_for_subscribers(publishers, std::min(deadline, Clock::now() + kMeanwhilePeriod))) return;
+    if (interrupted() || (meanwhile && !meanwhile())) return;
+  }
   std::string missing;
   for (Publisher* publisher : publishers) {
     if (publisher->subscribers() == 0) missing += (missing.empty() ? "" : " and ") + publisher->endpoint();

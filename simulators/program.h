@@ -1,6 +1,7 @@
 // What both programs share around their work.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <zmq.hpp>
@@ -14,8 +15,10 @@ namespace glasswatch::simulation {
 double parse_speed(const std::string& text, const std::string& option);
 
 /// Waits up to `wait_s` until every publisher has a subscriber; throws StreamError naming those without. 0:
-/// no wait.
-void require_subscribers(std::span<Publisher* const> publishers, double wait_s);
+/// no wait. Ends without an error when interrupted, or when `meanwhile`, called ten times a second, gives
+/// false.
+void require_subscribers(std::span<Publisher* const> publishers, double wait_s,
+                         const std::function<bool()>& meanwhile = {});
 
 /// Before the publishers are closed: subscribers may take what is queued for another 30 s, 2 s after an
 /// interrupt; a further signal ends the program at once. Returns at once when nobody is connected.

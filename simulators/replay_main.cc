@@ -1,5 +1,8 @@
 // glasswatch-replay: recordings as live streams, at their original times.
+#include <unistd.h>
+
 #include <charconv>
+#include <chrono>
 #include <iostream>
 #include <optional>
 #include <vector>
@@ -10,9 +13,11 @@
 #include "protocol/types/heap.h"
 #include "protocol/wire/wire.h"
 #include "simulators/interrupt.h"
+#include "simulators/playback_control.h"
 #include "simulators/player.h"
 #include "simulators/program.h"
 #include "simulators/replay_feeds.h"
+#include "simulators/replay_options.h"
 #include "simulators/replay_recordings.h"
 
 namespace {
@@ -20,75 +25,23 @@ namespace {
 using namespace glasswatch;
 using namespace glasswatch::simulation;
 
-struct Options {
-  std::vector<std::string> inputs;
-  std::string environment;
-  std::string speed = "1";
-  ReplayWindow window;
-  std::uint64_t repeat = 1;
-  bool preload = false;
-  std::size_t preload_mib = 2048;
-  std::string scan;
-  std::optional<double> frame_period_s;
-  std::optional<double> exposure_s;
-  std::string start_utc;
-  std::string config;
-  std::string stamp_reference = "end";
-  std::string camera_endpoint = "tcp://127.0.0.1:7101";
-  std::string environment_endpoint = "tcp://127.0.0.1:7102";
-  double wait_subscriber_s = 30;
-};
-
-void declare(CLI::App& app, Options& options) {
-  app.add_option("input", options.inputs, "Recordings; each becomes one series")->required();
-  app.add_option("--environment", options.environment,
-                 "Temperature log, published on the environment stream");
-  app.add_option("--speed", options.speed, "Recorded seconds per second, or \"max\" (default 1)");
-  app.add_option("--start", options.window.start_s, "Begin at this many seconds after the first frame");
-  app.add_option("--stop", options.window.stop_s, "End before this many seconds after the first frame");
-  app.add_option("--repeat", options.repeat, "Play each recording this many times without a pause")
-      ->check(CLI::Range(1u, 1'000'000u));
-  app.add_flag("--preload", options.preload, "Read all frames into memory before the first is sent");
-  app.add_option("--preload-mib", options.preload_mib,
-                 "How much each recording may take there (default 2048)")
-      ->check(CLI::Range(1u, 1'000'000u));
-  app.add_option("--scan", options.scan,
-                 "ROWSxCOLUMNS: play each recording as a scan of this shape, row by row, at most one scan")
-      ->type_name("SHAPE");
-  app.add_option("--frame-period-s", options.frame_period_s, "For recordings without times")
-      ->check(CLI::Range(1e-6, 86400.0));
-  app.add_option("--exposure-s", options.exposure_s, "For recordings without times")
-      ->check(CLI::Range(0.0, 86400.0));
-  app.add_option(
-      "--start-utc", options.start_utc,
-      "Start of the first exposure, \"2023-05-12T09:00:00Z\"; \"log\" = the first sample of the log");
-  app.add_option("--config", options.config,
-                 "Take acquisition and temperature.log_utc_offset_s from this file");
-  app.add_option("--stamp-reference", options.stamp_reference,
-                 "What the device's time stamp marks (default end)")
-      ->check(CLI::IsMember({"end", "start", "middle"}));
-  app.add_option("--camera-endpoint", options.camera_endpoint, "Default tcp://127.0.0.1:7101");
-  app.add_option("--environment-endpoint", options.environment_endpoint, "Default tcp://127.0.0.1:7102");
-  app.add_option("--wait-subscriber", options.wait_subscriber_s,
-                 "Wait up to this many seconds for a subscriber on every stream (default 30; 0: no wait)")
-      ->check(CLI::Range(0.0, 1e6));
-}
+constexpr std::chrono::seconds kBetweenActs{1};
+constexpr std::chrono::seconds kLingerAfterQuit{2};
 
 stream::StampReference stamp_reference(const std::string& name) {
   if (name == "start") return stream::EXPOSURE_START;
   return name == "middle" ? stream::EXPOSURE_MIDDLE : stream::EXPOSURE_END;
 }
 
-std::int64_t utc_or_throw(const std::string& text) {
+std::int64_t utc_or_throw(const std::string& option, const std::string& text) {
   const auto utc_ns = parse_utc(text);
-  if (!utc_ns) {
-    throw UsageError("--start-utc " + text + ": is no time; allowed: \"2023-05-12T09:00:00Z\" or \"log\"");
-  }
-  return *utc_ns;
+  if (utc_ns) return *utc_ns;
+  throw UsageError(option + " " + text + ": is no time; allowed: \"2023-05-12T09:00:00Z\"" +
+                   (option == "--start-utc" ? " or \"log\"" : ""));
 }
 
 // Options given on the command line go before the configuration's.
-RecordingSettings recording_settings(const Options& options, const config::Configuration& configuration,
+RecordingSettings recording_settings(const ReplayOptions& options, const config::Configuration& configuration,
                                      const std::optional<EnvironmentLog>& log) {
   const auto& acquisition = configuration.acquisition();
   RecordingSettings settings;
@@ -104,17 +57,12 @@ RecordingSettings recording_settings(const Options& options, const config::Confi
       throw UsageError("--start-utc log: needs --environment LOG with samples");
     settings.start_utc_ns = log->samples.front().time_utc_ns();
   } else if (!options.start_utc.empty()) {
-    settings.start_utc_ns = utc_or_throw(options.start_utc);
+    settings.start_utc_ns = utc_or_throw("--start-utc", options.start_utc);
   } else if (acquisition.has_start_utc()) {
     settings.start_utc_ns = parse_utc(acquisition.start_utc());
   }
   return settings;
 }
-
-struct ScanShape {
-  std::uint32_t rows = 0;
-  std::uint32_t columns = 0;
-};
 
 std::optional<ScanShape> scan_shape(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -133,92 +81,152 @@ std::optional<ScanShape> scan_shape(const std::string& text) {
       "--scan ", text, ": is no shape; allowed: ROWSxCOLUMNS such as 83x83, each 1 to ", kMost));
 }
 
-// Opens the recordings. A given start is that of the first; each further one begins where the one before
-// ended.
-std::vector<std::unique_ptr<Recording>> open_inputs(const Options& options, RecordingSettings settings) {
-  const auto shape = scan_shape(options.scan);
-  std::vector<std::unique_ptr<Recording>> recordings;
-  for (const std::string& input : options.inputs) {
-    auto recording = open_recording(input, settings);
-    if (options.preload) recording = preload_recording(std::move(recording), options.preload_mib << 20);
-    if (options.repeat > 1) recording = repeat_recording(std::move(recording), options.repeat);
-    if (shape) recording = scan_recording(std::move(recording), shape->rows, shape->columns);
-    if (settings.start_utc_ns) {
-      const double length_s =
-          recording->start().timing().frame_period_s() * static_cast<double>(recording->frame_count());
-      *settings.start_utc_ns += to_ns(length_s);
-    }
-    recordings.push_back(std::move(recording));
-  }
-  return recordings;
+// Says what a careful user should know about it.
+std::optional<EnvironmentLog> given_log(const ReplayOptions& options,
+                                        const config::Configuration& configuration) {
+  if (options.environment.empty()) return std::nullopt;
+  auto log = read_environment_log(options.environment,
+                                  {.log_utc_offset_s = configuration.temperature().log_utc_offset_s()});
+  for (const std::string& remark : log.remarks) std::cerr << options.environment << ": " << remark << '\n';
+  return log;
 }
 
-// What a careful user should know about times before believing a temperature.
-void warn(const Options& options, const EnvironmentLog& log, bool start_given, const Recording& first) {
-  for (const std::string& remark : log.remarks) std::cerr << options.environment << ": " << remark << '\n';
-  if (start_given || first.start().timing().start_utc_ns() != 0) return;
+ReplayLimits replay_limits(const ReplayOptions& options) {
+  ReplayLimits limits = options.limits;
+  if (!options.from_utc.empty()) limits.from_utc_ns = utc_or_throw("--from-utc", options.from_utc);
+  if (!options.to_utc.empty()) limits.to_utc_ns = utc_or_throw("--to-utc", options.to_utc);
+  return limits;
+}
+
+void warn_without_times(const ReplayOptions& options, const Recording& first) {
+  if (first.start().timing().start_utc_ns() != 0) return;
   std::cerr
       << "warning: " << options.inputs.front()
       << " carries no times and --start-utc was not given, so no temperature will be known; give --start-utc "
          "2023-05-12T09:00:00Z, or --start-utc log for the first sample of the log\n";
 }
 
-void replay(const Options& options) {
-  const double speed = parse_speed(options.speed, "--speed");
-  if (!(options.window.start_s < options.window.stop_s)) {
-    throw UsageError(text::concatenate("--start ", options.window.start_s, " must be below --stop ",
-                                       options.window.stop_s));
-  }
+// The recordings, and what was measured beside them.
+std::vector<ReplayAct> open_acts(const ReplayOptions& options) {
   config::Configuration configuration;
   if (!options.config.empty()) configuration = load_configuration(options.config);
-  std::optional<EnvironmentLog> log;
-  if (!options.environment.empty()) {
-    log = read_environment_log(options.environment,
-                               {.log_utc_offset_s = configuration.temperature().log_utc_offset_s()});
+  const auto log = given_log(options, configuration);
+  InputSettings settings;
+  settings.recording = recording_settings(options, configuration, log);
+  if (options.preload) settings.preload_bytes = options.preload_mib << 20;
+  settings.repeat = options.repeat;
+  settings.scan = scan_shape(options.scan);
+  ReplayMaterial material = open_inputs(options.inputs, settings, !log);
+  for (const std::string& note : material.notes) std::cerr << "note: " << note << '\n';
+  if (log) {
+    if (!settings.recording.start_utc_ns) {
+      warn_without_times(options, *material.acts.front().inputs.front().recording);
+    }
+    for (ReplayAct& act : material.acts) act.log = *log;
   }
-  const RecordingSettings settings = recording_settings(options, configuration, log);
-  auto recordings = open_inputs(options, settings);
-  if (log) warn(options, *log, settings.start_utc_ns.has_value(), *recordings.front());
-  ReplayCamera camera(std::move(recordings), options.window);
-  if (!camera.due_utc_ns()) {
-    throw UsageError("--start and --stop leave no frame to play; they count seconds from the first frame");
+  return std::move(material.acts);
+}
+
+ReplayWindow window_of(const std::vector<ReplayAct>& acts, const ReplayLimits& limits,
+                       const TemperatureCurve& curve) {
+  std::vector<Recording*> recordings;
+  for (const ReplayAct& act : acts) {
+    for (const ReplayInput& input : act.inputs) recordings.push_back(input.recording.get());
   }
+  return find_window(recordings, limits, curve);
+}
+
+// The two feeds of an act.
+struct Feeds {
+  ReplayCamera camera;
+  ReplayHolder holder;
+};
+
+// Those that have a frame to play.
+std::vector<Feeds> feeds_of(std::vector<ReplayAct> acts, const ReplayWindow& window) {
+  std::vector<Feeds> all;
+  for (ReplayAct& act : acts) {
+    Feeds feeds{ReplayCamera(std::move(act.inputs), window), ReplayHolder(std::move(act.log))};
+    if (feeds.camera.due_utc_ns()) all.push_back(std::move(feeds));
+  }
+  if (!all.empty()) return all;
+  throw UsageError(
+      "no frame is left to play between --start, --from-utc, --from-temperature and --stop, --to-utc, "
+      "--to-temperature; --start and --stop count seconds from the first frame");
+}
+
+// One act after the other, and with --loop all of them again. A new environment series makes a receiver
+// forget the samples of the last, which the frames that it still has in its queue may need.
+void play(Player& player, std::vector<Feeds>& acts, bool loop, const Playback& playback) {
+  const auto ended = [&] { return interrupted() || playback.quitting(); };
+  do {
+    for (Feeds& act : acts) {
+      if (player.frames_sent() > 0) player.rest(kBetweenActs);
+      if (ended()) return;
+      act.camera.rewind();
+      act.holder.rewind();
+      player.change_feeds(act.camera, &act.holder);
+      player.run();
+    }
+  } while (loop && !ended());
+}
+
+void replay(const ReplayOptions& options) {
+  Playback playback(parse_playback_speed(options.speed, "--speed"), options.paused);
+  auto acts = open_acts(options);
+  TemperatureCurve curve;
+  bool samples = false;
+  for (const ReplayAct& act : acts) {
+    curve.add(act.log);
+    samples = samples || !act.log.samples.empty();
+  }
+  const ReplayWindow window = window_of(acts, replay_limits(options), curve);
+  auto feeds = feeds_of(std::move(acts), window);
 
   zmq::context_t context;
-  Publisher camera_publisher(context, {.endpoint = options.camera_endpoint,
-                                       .topic = wire::kCameraTopic,
-                                       .high_water_mark = 16,
-                                       .option = "--camera-endpoint"});
-  std::cout << "camera " << camera_publisher.endpoint() << std::endl;
-  std::vector<Publisher*> publishers = {&camera_publisher};
-  std::optional<Publisher> environment_publisher;
-  std::optional<ReplayHolder> holder;
-  Stream environment;
-  if (log) {
-    environment_publisher.emplace(context, PublisherSettings{.endpoint = options.environment_endpoint,
-                                                             .topic = wire::kEnvironmentTopic,
-                                                             .high_water_mark = 1000,
-                                                             .option = "--environment-endpoint"});
-    std::cout << "environment " << environment_publisher->endpoint() << std::endl;
-    publishers.push_back(&*environment_publisher);
-    holder.emplace(std::move(*log));
-    environment = {&*holder, &*environment_publisher, nullptr};
+  Publisher camera(context, {.endpoint = options.camera_endpoint,
+                             .topic = wire::kCameraTopic,
+                             .high_water_mark = 16,
+                             .option = "--camera-endpoint"});
+  std::cout << "camera " << camera.endpoint() << std::endl;
+  std::vector<Publisher*> publishers = {&camera};
+  std::optional<Publisher> environment;
+  if (samples) {
+    environment.emplace(context, PublisherSettings{.endpoint = options.environment_endpoint,
+                                                   .topic = wire::kEnvironmentTopic,
+                                                   .high_water_mark = 1000,
+                                                   .option = "--environment-endpoint"});
+    std::cout << "environment " << environment->endpoint() << std::endl;
+    publishers.push_back(&*environment);
   }
-  require_subscribers(publishers, options.wait_subscriber_s);
-  Player player({&camera, &camera_publisher, nullptr}, environment,
-                {.speed = speed, .environment_ends_with_camera = true});
-  player.run();
+  PlaybackControl control(
+      context, playback, curve,
+      {.endpoint = options.control_endpoint, .progress = !options.quiet && isatty(STDERR_FILENO) != 0});
+  if (!control.endpoint().empty()) std::cout << "control " << control.endpoint() << std::endl;
+  require_subscribers(publishers, options.wait_subscriber_s, [&] {
+    control.attend({});
+    return !playback.quitting();
+  });
+
+  Player player({nullptr, &camera, nullptr}, {nullptr, environment ? &*environment : nullptr, nullptr},
+                {.environment_ends_with_camera = true});
+  player.follow(playback, control);
+  play(player, feeds, options.loop, playback);
+  control.end_progress(player.progress());
   std::cout << "sent " << player.frames_sent() << " frames and " << player.samples_sent() << " samples"
             << std::endl;
   let_go(publishers);
+  if (!playback.quitting()) return;
+  for (Publisher* publisher : publishers) publisher->set_linger(kLingerAfterQuit);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  reserve_standard_input();
   keep_memory_of_frames();
   CLI::App app("Publishes recordings as live streams, original times kept.", "glasswatch-replay");
-  Options options;
+  ReplayOptions options;
   declare(app, options);
   catch_interrupts();
   return run_program(app, argc, argv, [&] {

@@ -16,7 +16,8 @@ struct RunSettings {
   std::int64_t start_utc_ns = kWallClock;  // kWallClock: the wall clock when everything is prepared
   std::int64_t end_utc_ns = 0;             // no exposure ends after it
   stream::ClockKind clock = stream::RECORDED_CLOCK;
-  int threads = 1;  // for making images; changes nothing in them
+  int threads = 1;         // for making images; changes nothing in them
+  bool checksums = false;  // of every frame, for the truth
   std::function<std::uint64_t()> new_series_id = wire::random_id;
 };
 

@@ -88,6 +88,7 @@ void simulate(const Options& options) {
   const std::array<Publisher*, 2> publishers = {&camera, &environment};
   require_subscribers(publishers, options.wait_subscriber_s);
 
+  run.checksums = truth.has_value();
   run.clock = options.live_clock ? stream::LIVE_CLOCK : stream::RECORDED_CLOCK;
   if (!options.live_clock) run.start_utc_ns = *parse_utc(scenario.start_utc());
   if (scenario.has_specimen()) std::cerr << "preparing the specimen" << std::endl;

@@ -92,6 +92,8 @@ void put_frames(H5::Group group, const std::vector<FrameTruth>& frames) {
          [](const F& f) { return f.probe_column_nm; });
   column("scan_row", "1", "position in the scan; -1 = no scan", [](const F& f) { return f.scan_row; });
   column("scan_column", "1", "position in the scan; -1 = no scan", [](const F& f) { return f.scan_column; });
+  column("checksum", "1", "Adler-32 (RFC 1950) of the pixels' bytes, before any fault",
+         [](const F& f) { return std::uint64_t{f.checksum}; });
 }
 
 void put_environment(H5::Group group, const std::vector<SampleTruth>& samples) {

@@ -1,5 +1,7 @@
 #include "simulators/virtual_camera.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -309,6 +311,11 @@ Message VirtualCamera::take_frame() {
   wire::encode_frame_info(info, message.header);
   message.header.mutable_frame()->set_transfer_ok(true);
   message.pixels = scene_.renderer.finish();
+  if (run_.checksums) {
+    truth_.back().checksum = static_cast<std::uint32_t>(
+        ::adler32_z(::adler32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(message.pixels.data()),
+                    message.pixels.size()));
+  }
 
   busy_until_utc_ns_ = stop;
   ++series_.taken;

@@ -32,6 +32,7 @@ struct FrameTruth {
   std::int32_t scan_column = -1;
   double probe_row_nm = std::numeric_limits<double>::quiet_NaN();  // in the field; scans only
   double probe_column_nm = std::numeric_limits<double>::quiet_NaN();
+  std::uint32_t checksum = 0;  // Adler-32 (RFC 1950) of the pixels' bytes; with RunSettings::checksums
 };
 
 /// Frames (index over the whole run, of those that were completed) in whose middle a nucleus was first there,

@@ -8,12 +8,16 @@
 #include <cstdint>
 #include <future>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "simulators/playback_control.h"
 #include "simulators/virtual_microscope.h"
 #include "tests/simulators/example_scenario.h"
+#include "tests/simulators/memory_recording.h"
 
 namespace glasswatch::simulation {
 namespace {
@@ -413,6 +417,199 @@ TEST(Player, ADisconnectionMayOutlastTheRun) {
   player.run();
   EXPECT_EQ(player.frames_sent(), ScriptedCamera::kFrames);
   EXPECT_EQ(player.samples_sent(), 84u) << "those before 20 s";
+}
+
+// A client of the control socket.
+class Client {
+ public:
+  Client(zmq::context_t& context, const std::string& endpoint) : socket_(context, zmq::socket_type::req) {
+    socket_.set(zmq::sockopt::linger, 0);
+    socket_.set(zmq::sockopt::rcvtimeo, 20'000);
+    socket_.connect(endpoint);
+  }
+
+  nlohmann::json ask(const std::string& command) {
+    const auto asked = Publisher::Clock::now();
+    socket_.send(zmq::buffer(command));
+    zmq::message_t answer;
+    if (!socket_.recv(answer)) return {{"state", "no answer"}};
+    fastest_ = std::min(fastest_, Publisher::Clock::now() - asked);
+    return nlohmann::json::parse(answer.to_string_view());
+  }
+
+  /// Asks until the state is this one.
+  nlohmann::json wait_for(const std::string& state) {
+    nlohmann::json answer = ask("status");
+    for (const auto until = Publisher::Clock::now() + std::chrono::seconds(20);
+         answer["state"] != state && Publisher::Clock::now() < until;) {
+      answer = ask("status");
+    }
+    return answer;
+  }
+
+  Publisher::Clock::duration fastest() const { return fastest_; }
+
+ private:
+  zmq::socket_t socket_;
+  Publisher::Clock::duration fastest_ = std::chrono::hours(1);
+};
+
+// A replay of the scripted feeds that begins with a pause, and is steered from another thread.
+struct SteeredRig {
+  Rig rig;
+  Playback playback{1, true};
+  TemperatureCurve curve;
+  PlaybackControl control{rig.context, playback, curve, {.endpoint = "tcp://127.0.0.1:*"}};
+  ScriptedCamera camera;
+  ScriptedHolder holder;
+  Player player{{&camera, &rig.camera, nullptr}, {&holder, &rig.environment, nullptr}, {}};
+  SteeredRig() { player.follow(playback, control); }
+};
+
+// Returns when that many have come.
+void await_heartbeats(zmq::context_t& context, const std::string& endpoint, int count) {
+  zmq::socket_t socket(context, zmq::socket_type::sub);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::rcvtimeo, 20'000);
+  socket.set(zmq::sockopt::subscribe, "camera");
+  socket.connect(endpoint);
+  while (count > 0) {
+    zmq::message_t topic;
+    zmq::message_t header;
+    stream::StreamMessage message;
+    ASSERT_TRUE(socket.recv(topic) && socket.recv(header));
+    ASSERT_TRUE(message.ParseFromArray(header.data(), static_cast<int>(header.size())));
+    count -= message.has_heartbeat() ? 1 : 0;
+  }
+}
+
+TEST(Player, IsSteeredWhileItPlays) {
+  SteeredRig steered;
+  auto camera = std::async(std::launch::async, [&] {
+    return listen(steered.rig.context, steered.rig.camera.endpoint(), "camera");
+  });
+  Publisher* const publishers[] = {&steered.rig.camera};
+  ASSERT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
+  auto steering = std::async(std::launch::async, [&] {
+    Client client(steered.rig.context, steered.control.endpoint());
+    EXPECT_EQ(client.wait_for("paused")["frames_sent"], 0);
+    client.ask("step 3");
+    const auto stepped = client.wait_for("paused");
+    EXPECT_EQ(stepped["frames_sent"], 3);
+    EXPECT_EQ(stepped["sequence"], 2);
+    client.ask("step");
+    EXPECT_EQ(client.wait_for("paused")["frames_sent"], 4);
+    EXPECT_LT(client.fastest(), std::chrono::milliseconds(200));
+    await_heartbeats(steered.rig.context, steered.rig.camera.endpoint(), 2);
+    EXPECT_EQ(client.ask("status")["frames_sent"], 4);
+    client.ask("speed max");
+    EXPECT_EQ(client.ask("status")["frames_sent"], 4) << "paused still";
+    client.ask("play");
+  });
+  steered.player.run();
+  steering.get();
+  const Headers received = camera.get();
+  EXPECT_EQ(frame_numbers(received), numbers_without(1, 0)) << "each once, in order";
+  std::size_t frames = 0;
+  std::size_t heartbeats_in_pause = 0;
+  for (const auto& header : received) {
+    frames += header.has_frame() ? 1 : 0;
+    if (header.has_heartbeat() && frames == 4) ++heartbeats_in_pause;
+    if (!header.has_frame()) continue;
+    EXPECT_EQ(header.sent_utc_ns(), usual_sent_utc_ns(header)) << "by the stream, not the wall clock";
+  }
+  EXPECT_GE(heartbeats_in_pause, 2u);
+}
+
+// The frames of 24 s in 1.2 s, and a pause within.
+TEST(Player, GoesOnAtItsPaceAfterAPause) {
+  SteeredRig steered;
+  auto steering = std::async(std::launch::async, [&] {
+    Client client(steered.rig.context, steered.control.endpoint());
+    client.ask("speed 20");
+    client.ask("play");
+    nlohmann::json answer = client.ask("status");
+    while (answer["frames_sent"] < 5 && answer["state"] == "playing") answer = client.ask("status");
+    const auto sent = client.ask("pause")["frames_sent"].get<std::uint64_t>();
+    const auto until = Publisher::Clock::now() + std::chrono::milliseconds(500);
+    while (Publisher::Clock::now() < until) EXPECT_EQ(client.ask("status")["frames_sent"], sent);
+    EXPECT_EQ(client.ask("play")["frames_sent"], sent);
+    const auto resumed = Publisher::Clock::now();
+    return std::pair{resumed, sent};
+  });
+  steered.player.run();
+  const auto ended = Publisher::Clock::now();
+  const auto [resumed, sent] = steering.get();
+  ASSERT_GE(sent, 5u);
+  ASSERT_LT(sent, ScriptedCamera::kFrames) << "too slow a machine for this";
+  // A frame a second, 20 in a second of ours; less one of which the pause may have taken a part.
+  const double left_s = static_cast<double>(ScriptedCamera::kFrames - sent - 1) / 20;
+  EXPECT_GE(std::chrono::duration<double>(ended - resumed).count(), left_s - 0.01);
+  EXPECT_EQ(steered.player.frames_sent(), ScriptedCamera::kFrames);
+}
+
+// 20 frames by steps; the other four take a second at the speed of 4, not the 6 s of all.
+TEST(Player, GoesOnAtItsPaceWhereStepsHaveLed) {
+  SteeredRig steered;
+  auto steering = std::async(std::launch::async, [&] {
+    Client client(steered.rig.context, steered.control.endpoint());
+    client.ask("speed 4");
+    client.ask("step 20");
+    EXPECT_EQ(client.wait_for("paused")["frames_sent"], 20);
+    client.ask("play");
+    return Publisher::Clock::now();
+  });
+  steered.player.run();
+  const std::chrono::duration<double> took = Publisher::Clock::now() - steering.get();
+  EXPECT_GE(took.count(), 0.7);
+  EXPECT_LT(took.count(), 4);
+}
+
+TEST(Player, QuitsFromAPause) {
+  zmq::context_t context;
+  Publisher publisher(context, {.endpoint = "tcp://127.0.0.1:*", .topic = "camera"});
+  Playback playback(1, true);
+  TemperatureCurve curve;
+  PlaybackControl control(context, playback, curve, {.endpoint = "tcp://127.0.0.1:*"});
+  ReplayCamera camera(inputs({{{5, 1}, {6, 2}, {7, 3}}}), {});
+  auto received =
+      std::async(std::launch::async, [&] { return listen(context, publisher.endpoint(), "camera"); });
+  Publisher* const publishers[] = {&publisher};
+  ASSERT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
+  auto steering = std::async(std::launch::async, [&] {
+    Client client(context, control.endpoint());
+    client.ask("step 2");
+    EXPECT_EQ(client.wait_for("paused")["sequence"], 6);
+    EXPECT_EQ(client.ask("quit")["state"], "ending");
+  });
+  Player player({&camera, &publisher, nullptr}, {}, {});
+  player.follow(playback, control);
+  player.run();
+  steering.get();
+  const Headers headers = received.get();
+  EXPECT_EQ(frame_numbers(headers), (std::vector<std::uint64_t>{5, 6}));
+  EXPECT_EQ(headers.back().series_end().reason(), stream::SeriesEnd::STOPPED_BY_OPERATOR);
+  EXPECT_EQ(headers.back().series_end().count(), 7u);
+}
+
+TEST(Player, PlaysOtherFeedsAfterTheFirst) {
+  Rig rig;
+  auto received =
+      std::async(std::launch::async, [&] { return receive(rig.context, rig.camera.endpoint(), "camera"); });
+  Publisher* const publishers[] = {&rig.camera};
+  ASSERT_TRUE(wait_for_subscribers(publishers, Publisher::Clock::now() + std::chrono::seconds(10)));
+  ReplayCamera late(inputs({{{0, 1000}, {1, 1001}}}), {});
+  ReplayCamera early(inputs({{{0, 1}, {1, 2}, {2, 3}}}), {});
+  // Paced: what is a quarter of an hour before the first feeds takes no less than its own two seconds.
+  Player player({&late, &rig.camera, nullptr}, {}, {.speed = 10});
+  player.run();
+  EXPECT_EQ(received.get().frames, 2u);
+  const auto begun = Publisher::Clock::now();
+  player.change_feeds(early, nullptr);
+  player.rest(std::chrono::milliseconds(50));
+  player.run();
+  EXPECT_GE(Publisher::Clock::now() - begun, std::chrono::milliseconds(290));
+  EXPECT_EQ(player.frames_sent(), 5u);
 }
 
 }  // namespace

@@ -5,10 +5,14 @@
 
 #include <cstring>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 
+#include "detectors/stream_decoder.h"
 #include "simulators/replay_recordings.h"
+#include "tests/simulators/memory_recording.h"
 
 namespace glasswatch::simulation {
 namespace {
@@ -17,48 +21,6 @@ using testing::ElementsAre;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-// Frames of 2 x 3 pixels of u2, every pixel the sequence number; exposures of 0.5 s from the given seconds
-// on.
-class MemoryRecording : public Recording {
- public:
-  explicit MemoryRecording(std::vector<std::pair<std::uint64_t, double>> frames)
-      : frames_(std::move(frames)) {
-    auto& camera = *start_.mutable_camera();
-    camera.set_rows(2);
-    camera.set_columns(3);
-    camera.set_pixel_type(stream::U2);
-    start_.set_source_mode(stream::REPLAY);
-    start_.set_expected_frames(frames_.size());
-    start_.mutable_timing()->set_frame_period_s(1);
-  }
-  const stream::SeriesStart& start() const override { return start_; }
-  std::uint64_t frame_count() const override { return frames_.size(); }
-  void read(std::uint64_t index, Frame& frame) override {
-    const auto& [sequence, begin_s] = frames_.at(index);
-    frame.info = {};
-    frame.info.sequence = sequence;
-    frame.info.device_frame_id = static_cast<std::int64_t>(sequence) + 1000;
-    frame.info.exposure_start_utc_ns = to_ns(begin_s);
-    frame.info.exposure_end_utc_ns = to_ns(begin_s + 0.5);
-    frame.info.rows = 2;
-    frame.info.columns = 3;
-    frame.info.pixel_type = PixelType::kU2;
-    const std::vector<std::uint16_t> pixels(6, static_cast<std::uint16_t>(sequence));
-    std::memcpy(frame.writable_bytes().data(), pixels.data(), 12);
-  }
-
- private:
-  std::vector<std::pair<std::uint64_t, double>> frames_;
-  stream::SeriesStart start_;
-};
-
-std::vector<std::unique_ptr<Recording>> recordings(
-    std::vector<std::vector<std::pair<std::uint64_t, double>>> contents) {
-  std::vector<std::unique_ptr<Recording>> out;
-  for (auto& frames : contents) out.push_back(std::make_unique<MemoryRecording>(std::move(frames)));
-  return out;
-}
-
 SharedPixels pixels_of(std::uint16_t sequence) {
   const std::vector<std::uint16_t> values(6, sequence);
   const auto bytes = std::as_bytes(std::span(values));
@@ -66,8 +28,7 @@ SharedPixels pixels_of(std::uint16_t sequence) {
 }
 
 EnvironmentLog log_at(std::initializer_list<double> seconds) {
-  EnvironmentLog log;
-  log.start.set_name("log");
+  EnvironmentLog log = log_of({});
   for (const double s : seconds) {
     auto& sample = log.samples.emplace_back();
     sample.set_time_utc_ns(to_ns(s));
@@ -89,7 +50,7 @@ std::vector<std::string> letters(Feed& feed) {
 }
 
 TEST(ReplayCamera, PlaysEachRecordingAsOneSeriesAtItsTimes) {
-  ReplayCamera camera(recordings({{{0, 10}, {1, 11}}, {{0, 20}}}), {});
+  ReplayCamera camera(inputs({{{0, 10}, {1, 11}}, {{0, 20}}}), {});
   std::vector<std::uint64_t> ids;
   std::vector<std::int64_t> due;
   std::vector<std::string> order;
@@ -119,7 +80,7 @@ TEST(ReplayCamera, PlaysEachRecordingAsOneSeriesAtItsTimes) {
 TEST(ReplayCamera, MessagesKeepTheirPixels) {
   std::vector<Message> kept;
   {
-    ReplayCamera camera(recordings({{{0, 0}, {1, 1}, {2, 2}, {3, 3}}}), {});
+    ReplayCamera camera(inputs({{{0, 0}, {1, 1}, {2, 2}, {3, 3}}}), {});
     while (camera.due_utc_ns()) kept.push_back(camera.take());
   }
   ASSERT_EQ(kept.size(), 6u);
@@ -129,9 +90,9 @@ TEST(ReplayCamera, MessagesKeepTheirPixels) {
 }
 
 TEST(ReplayCamera, PreloadedFramesAreSentFromOneMemory) {
-  std::vector<std::unique_ptr<Recording>> contents;
-  auto preloaded = preload_recording(std::move(recordings({{{0, 0}, {1, 1}}}).front()), 24);
-  contents.push_back(repeat_recording(std::move(preloaded), 3));
+  std::vector<ReplayInput> contents;
+  auto preloaded = preload_recording(std::make_unique<MemoryRecording>(PlannedFrames{{0, 0}, {1, 1}}), 24);
+  contents.push_back({repeat_recording(std::move(preloaded), 3), std::nullopt});
   ReplayCamera camera(std::move(contents), {});
   std::vector<Message> frames;
   while (camera.due_utc_ns()) {
@@ -148,8 +109,10 @@ TEST(ReplayCamera, PreloadedFramesAreSentFromOneMemory) {
 
 TEST(ScanRecording, CountsPositionsRowByRowAndEndsWithTheScan) {
   for (const auto& [rows, columns, count] : {std::tuple{2u, 2u, 4u}, std::tuple{3u, 2u, 5u}}) {
-    const auto scan = scan_recording(
-        std::move(recordings({{{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4}}}).front()), rows, columns);
+    auto recording = std::make_unique<MemoryRecording>(PlannedFrames{{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4}});
+    recording->ended(stream::SeriesEnd::COMPLETED, 7);
+    const auto scan = scan_recording(std::move(recording), rows, columns);
+    EXPECT_EQ(scan->end().has_value(), count == 5) << "only the whole recording ends as it did";
     EXPECT_EQ(scan->frame_count(), count);
     EXPECT_EQ(scan->start().expected_frames(), count);
     EXPECT_EQ(scan->start().scan().rows(), rows);
@@ -163,26 +126,182 @@ TEST(ScanRecording, CountsPositionsRowByRowAndEndsWithTheScan) {
   }
 }
 
-TEST(ReplayCamera, WindowCountsFromTheFirstFrameAndGapsStayGaps) {
-  const std::vector<std::pair<std::uint64_t, double>> frames = {
-      {0, 100}, {1, 101}, {2, 102}, {5, 105}, {6, 106}};
-  ReplayCamera middle(recordings({frames}), {.start_s = 1, .stop_s = 6});
-  EXPECT_THAT(letters(middle), ElementsAre("S", "0", "1", "4", "E"));
-  ReplayCamera second_file(recordings({frames, {{0, 110}, {1, 111}}}), {.start_s = 10.5});
-  EXPECT_THAT(letters(second_file), ElementsAre("S", "0", "E"));
-  ReplayCamera nothing(recordings({frames}), {.start_s = 50});
+std::vector<Message> messages(Feed& feed) {
+  std::vector<Message> out;
+  while (feed.due_utc_ns()) out.push_back(feed.take());
+  return out;
+}
+
+// What a daemon's decoder makes of a feed: "S", frames by number ("~" before those marked as late), gaps as
+// "first+count", "E".
+struct Heard {
+  std::vector<std::string> items;
+  StreamCounters counters;
+};
+
+Heard hear(Feed& feed) {
+  constexpr wire::SizeLimits kLimits{.max_rows = 64, .max_columns = 64, .max_frame_bytes = 65536};
+  const auto decoder = make_stream_decoder("ceta", kLimits, [](std::span<const std::byte> pixels) {
+    Frame frame = FramePool(1, pixels.size()).acquire();
+    std::memcpy(frame.writable_bytes().data(), pixels.data(), pixels.size());
+    return frame;
+  });
+  Heard heard;
+  for (const Message& message : messages(feed)) {
+    const std::string topic(decoder->topic());
+    const std::string header = message.header.SerializeAsString();
+    const auto bytes_of = [](const std::string& text) { return std::as_bytes(std::span(text)); };
+    std::vector<std::span<const std::byte>> parts = {bytes_of(topic), bytes_of(header)};
+    if (!message.pixels.empty()) parts.emplace_back(message.pixels.data(), message.pixels.size());
+    std::vector<StreamItem> items;
+    decoder->decode(parts, 1, items);
+    EXPECT_EQ(decoder->last_rejection(), "");
+    for (const StreamItem& item : items) {
+      if (const auto* frame = std::get_if<Frame>(&item)) {
+        heard.items.push_back(((frame->info.flags & kFlagLate) != 0 ? "~" : "") +
+                              std::to_string(frame->info.sequence));
+      } else if (const auto* gap = std::get_if<Gap>(&item)) {
+        heard.items.push_back(std::to_string(gap->first_sequence) + "+" + std::to_string(gap->count));
+      } else {
+        heard.items.emplace_back(std::holds_alternative<SeriesStarted>(item) ? "S" : "E");
+      }
+    }
+  }
+  heard.counters = decoder->counters();
+  return heard;
+}
+
+ReplayWindow seconds(double begin_s, double end_s) {
+  return {.begin_utc_ns = to_ns(begin_s), .end_utc_ns = to_ns(end_s)};
+}
+
+TEST(ReplayCamera, GapsStayGapsAndWhatIsNotPlayedIsNotLost) {
+  const PlannedFrames frames = {{3, 100}, {4, 101}, {5, 102}, {8, 105}, {9, 106}};
+  ReplayCamera whole(inputs({frames}), {});
+  const Heard all = hear(whole);
+  EXPECT_THAT(all.items, ElementsAre("S", "3", "4", "5", "6+2", "8", "9", "E"));
+  EXPECT_EQ(all.counters.lost, 2u);
+  EXPECT_EQ(all.counters.accepted, 5u);
+  ReplayCamera middle(inputs({frames}), seconds(101, 106));
+  EXPECT_THAT(hear(middle).items, ElementsAre("S", "4", "5", "6+2", "8", "E"));
+  ReplayCamera second_input(inputs({frames, {{0, 110}, {1, 111}}}), seconds(110.5, 1000));
+  EXPECT_THAT(hear(second_input).items, ElementsAre("S", "1", "E"));
+  ReplayCamera nothing(inputs({frames}), seconds(150, 1000));
   EXPECT_EQ(nothing.due_utc_ns(), std::nullopt);
 }
 
+// Frame 7 was lost at first and came after 9, frame 5 after 6: they are neither lost nor repeated.
+TEST(ReplayCamera, LateFramesComeLateAgain) {
+  const PlannedFrames frames = {{6, 6}, {5, 5}, {8, 8}, {9, 9}, {7, 7}, {10, 10}};
+  ReplayCamera camera(inputs({frames}), {});
+  const Heard heard = hear(camera);
+  EXPECT_THAT(heard.items, ElementsAre("S", "5+1", "6", "~5", "7+1", "8", "9", "~7", "10", "E"));
+  EXPECT_EQ(heard.counters.late, 2u);
+  EXPECT_EQ(heard.counters.lost, 0u);
+  EXPECT_EQ(heard.counters.duplicate, 0u);
+  camera.rewind();
+  std::int64_t latest = 0;
+  while (const auto due = camera.due_utc_ns()) {
+    EXPECT_GE(*due, latest) << "nothing is due before what has gone already";
+    latest = *due;
+    camera.take();
+  }
+}
+
+TEST(ReplayCamera, LossesBeforeTheFirstFrameAreThoseThatWereMissed) {
+  for (const auto& [window, items] :
+       {std::pair{ReplayWindow{}, std::vector<std::string>{"S", "0+2", "2", "3", "E"}},
+        std::pair{seconds(3, 1000), std::vector<std::string>{"S", "3", "E"}}}) {
+    auto input = inputs({{{2, 2}, {3, 3}}});
+    input.front().first_sequence = 0;
+    ReplayCamera camera(std::move(input), window);
+    EXPECT_EQ(hear(camera).items, items);
+  }
+}
+
+TEST(ReplayCamera, ARecordingPlayedToItsEndEndsAsItDid) {
+  const auto play = [](const ReplayWindow& window) {
+    auto recording = std::make_unique<MemoryRecording>(PlannedFrames{{0, 0}, {1, 1}, {2, 2}});
+    recording->ended(stream::SeriesEnd::ABORTED, 5);
+    std::vector<ReplayInput> input;
+    input.push_back({std::move(recording), std::nullopt});
+    return ReplayCamera(std::move(input), window);
+  };
+  ReplayCamera whole = play({});
+  const Message last = messages(whole).back();
+  EXPECT_EQ(last.header.series_end().count(), 5u);
+  EXPECT_EQ(last.header.series_end().reason(), stream::SeriesEnd::ABORTED);
+  whole.rewind();
+  EXPECT_THAT(hear(whole).items, ElementsAre("S", "0", "1", "2", "3+2", "E"));
+  ReplayCamera from_second = play(seconds(1, 1000));
+  EXPECT_THAT(hear(from_second).items, ElementsAre("S", "1", "2", "3+2", "E"));
+  ReplayCamera cut = play(seconds(0, 2));
+  const Message cut_last = messages(cut).back();
+  EXPECT_EQ(cut_last.header.series_end().count(), 2u);
+  EXPECT_EQ(cut_last.header.series_end().reason(), stream::SeriesEnd::COMPLETED);
+}
+
+TEST(ReplayCamera, StartsSayWhatWasRecorded) {
+  for (const bool everything : {true, false}) {
+    ReplayCamera camera(inputs({{{0, 0}, {1, 1}}}), everything ? ReplayWindow{} : seconds(0, 1000));
+    const stream::SeriesStart start = camera.take().header.series_start();
+    EXPECT_EQ(start.recorded_series_id(), 4711u);
+    EXPECT_EQ(start.source_mode(), stream::REPLAY);
+    EXPECT_EQ(start.expected_frames(), everything ? 2u : 0u);
+  }
+}
+
+TEST(ReplayCamera, RewoundItPlaysTheSameAsNewSeries) {
+  ReplayCamera camera(inputs({{{4, 1}, {6, 2}}, {{0, 3}}}), {});
+  const auto once = messages(camera);
+  EXPECT_EQ(camera.due_utc_ns(), std::nullopt);
+  camera.rewind();
+  const auto again = messages(camera);
+  ASSERT_EQ(once.size(), 7u);
+  ASSERT_EQ(again.size(), once.size());
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    EXPECT_NE(again[i].header.series_id(), once[i].header.series_id());
+    stream::StreamMessage header = again[i].header;
+    header.set_series_id(once[i].header.series_id());
+    EXPECT_EQ(header.SerializeAsString(), once[i].header.SerializeAsString());
+    EXPECT_EQ(again[i].pixels, once[i].pixels);
+  }
+}
+
 TEST(ReplayCamera, AnInterruptEndsTheSeriesWithWhatWasPlayed) {
-  ReplayCamera camera(recordings({{{0, 1}, {1, 2}, {2, 3}}}), {});
+  ReplayCamera camera(inputs({{{7, 1}, {8, 2}, {9, 3}}}), {});
   camera.take();
   camera.take();
   camera.finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, "interrupted");
   const Message end = camera.take();
   EXPECT_EQ(end.header.series_end().reason(), stream::SeriesEnd::STOPPED_BY_OPERATOR);
-  EXPECT_EQ(end.header.series_end().count(), 1u);
+  EXPECT_EQ(end.header.series_end().count(), 8u);
   EXPECT_EQ(camera.due_utc_ns(), std::nullopt);
+}
+
+TEST(ReplayHolder, IsSilentWithoutSamplesAndCanBeRewound) {
+  ReplayHolder silent(EnvironmentLog{});
+  EXPECT_EQ(silent.due_utc_ns(), std::nullopt);
+  ReplayHolder holder(log_at({1, 2, 3}));
+  EXPECT_THAT(letters(holder), ElementsAre("S", "0", "1", "2", "E"));
+  holder.rewind();
+  holder.take();
+  holder.take();
+  holder.finish(stream::SeriesEnd::STOPPED_BY_OPERATOR, "interrupted");
+  EXPECT_THAT(letters(holder), ElementsAre("E"));
+  holder.rewind();
+  const auto again = messages(holder);
+  ASSERT_EQ(again.size(), 5u);
+  EXPECT_EQ(again.back().header.series_end().reason(), stream::SeriesEnd::COMPLETED);
+  EXPECT_EQ(again.back().header.series_end().count(), 3u);
+}
+
+TEST(JoinLogs, KeepsWhatWasRepeatedAndLeavesOutWhatAnotherFileHolds) {
+  const auto joined = join_logs({log_of({{1, 10}, {2, 20}, {2, 20}}), log_of({{2, 20}, {3, 30}, {3, 30}})});
+  std::vector<std::int64_t> times;
+  for (const auto& sample : joined.samples) times.push_back(sample.time_utc_ns() / kSecond);
+  EXPECT_THAT(times, ElementsAre(1, 2, 2, 3, 3));
+  EXPECT_TRUE(join_logs({}).samples.empty());
 }
 
 TEST(ReplayHolder, KeepsFileOrderAndNeverGoesBackInDueTime) {
@@ -196,7 +315,7 @@ TEST(ReplayHolder, KeepsFileOrderAndNeverGoesBackInDueTime) {
 }
 
 TEST(NextTurn, SamplesGoBeforeTheFramesTheyBracket) {
-  ReplayCamera camera(recordings({{{0, 1}, {1, 2}}}), {});
+  ReplayCamera camera(inputs({{{0, 1}, {1, 2}}}), {});
   ReplayHolder holder(log_at({0.2, 0.9, 1.4, 1.5, 1.6, 3, 4, 5}));
   std::string order;
   std::int64_t reached = std::numeric_limits<std::int64_t>::min();
