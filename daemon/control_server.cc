@@ -23,12 +23,13 @@ void refuse(control::Error::Code code, std::string message, control::Reply& repl
 
 ControlServer::ControlServer(boost::asio::io_context& io, zmq::context_t& context,
                              const config::Configuration& configuration, SharedState& state,
-                             const Publisher& publisher, StatusSource status)
+                             const Publisher& publisher, StatusSource status, Recorder* recorder)
     : configuration_(configuration),
       socket_(io, context, zmq::socket_type::rep),
       state_(state),
       publisher_(publisher),
       status_(std::move(status)),
+      recorder_(recorder),
       symmetry_(configuration.symmetry()) {
   zmq::socket_t& socket = socket_.socket();
   socket.set(zmq::sockopt::linger, 500);
@@ -60,6 +61,7 @@ void ControlServer::answer_all() {
       refuse(control::Error::MALFORMED, "the request is no control.Request of one part", reply);
     } else {
       reply = answer(request);
+      keep_for_recording(request, reply);
     }
     reply.set_schema_version(wire::kSchemaVersion);
     *reply.mutable_status() = status_();
@@ -118,14 +120,37 @@ control::Reply ControlServer::answer(const control::Request& request) {
       change_symmetry(request.change_symmetry(), reply);
       break;
     case control::Request::kRecord:
-      refuse(control::Error::NOT_AVAILABLE,
-             "this version does not record; keep the instrument's own recording", reply);
+      record(request, reply);
       break;
     case control::Request::COMMAND_NOT_SET:
       refuse(control::Error::UNKNOWN_COMMAND, "the request has no command that this daemon knows", reply);
       break;
   }
   return reply;
+}
+
+// What clients did belongs to the story of a recording.
+void ControlServer::keep_for_recording(const control::Request& request, const control::Reply& reply) {
+  const bool looks_only = request.has_status() || request.has_snapshot();
+  if (recorder_ == nullptr || looks_only || request.command_case() == control::Request::COMMAND_NOT_SET)
+    return;
+  const auto* command = control::Request::descriptor()->FindFieldByNumber(request.command_case());
+  recorder_->note(text::concatenate("client ", request.client(), ": ", command->name(), " {",
+                                    request.ShortDebugString(), "}",
+                                    reply.has_error() ? ": refused: " + reply.error().message() : ""));
+}
+
+void ControlServer::record(const control::Request& request, control::Reply& reply) {
+  if (recorder_ == nullptr) {
+    refuse(control::Error::NOT_CONFIGURED,
+           "the configuration has no recording section; add recording { directory: \"...\" }", reply);
+  } else if (!request.record().start()) {
+    if (const std::string refusal = recorder_->request_stop(request.client()); !refusal.empty()) {
+      refuse(control::Error::FAILED, refusal, reply);
+    }
+  } else if (const std::string refusal = recorder_->request_start(request.client()); !refusal.empty()) {
+    refuse(control::Error::FAILED, refusal, reply);
+  }
 }
 
 void ControlServer::calibrate(control::Reply& reply) {

@@ -7,6 +7,7 @@
 
 #include "daemon/asio_socket.h"
 #include "daemon/publisher.h"
+#include "daemon/recording/recorder.h"
 #include "daemon/state.h"
 #include "protocol/schema/configuration.pb.h"
 #include "protocol/schema/control.pb.h"
@@ -19,10 +20,10 @@ class ControlServer {
  public:
   using StatusSource = std::function<result::Status()>;
 
-  /// Throws std::runtime_error when the endpoint cannot be bound.
+  /// `recorder` may be null: not configured. Throws std::runtime_error when the endpoint cannot be bound.
   ControlServer(boost::asio::io_context& io, zmq::context_t& context,
                 const config::Configuration& configuration, SharedState& state, const Publisher& publisher,
-                StatusSource status);
+                StatusSource status, Recorder* recorder);
 
   /// From now on requests are answered.
   void start();
@@ -36,12 +37,15 @@ class ControlServer {
   void arm(control::Reply& reply);
   void calibrate(control::Reply& reply);
   void change_symmetry(const control::ChangeSymmetry& change, control::Reply& reply);
+  void record(const control::Request& request, control::Reply& reply);
+  void keep_for_recording(const control::Request& request, const control::Reply& reply);
 
   const config::Configuration& configuration_;
   AsioSocket socket_;
   SharedState& state_;
   const Publisher& publisher_;
   StatusSource status_;
+  Recorder* recorder_;
   config::Symmetry symmetry_;  // as last asked for
   std::string endpoint_;
 };

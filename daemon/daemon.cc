@@ -18,6 +18,7 @@
 #include "daemon/microscope_link.h"
 #include "daemon/outbox.h"
 #include "daemon/publisher.h"
+#include "daemon/recording/recorder.h"
 #include "daemon/state.h"
 #include "detectors/numpy/mask.h"
 
@@ -63,24 +64,28 @@ std::size_t held_frames(const config::Configuration& configuration) {
 //   camera ──────> Ingest ──queue──┐                     ┌─> Publisher ──> clients (XPUB), DashboardServer
 //                                  ├─> Engine ──Outbox───┤
 //   environment ─> Ingest ──queue──┘   (Pipeline)        └─> ControlServer (REP)
-//                                        └─order─> MicroscopeLink ──> microscope (REQ)
+//                     │                  └─order─> MicroscopeLink ──> microscope (REQ)
+//                     └─every item──> Recorder <── every result of the Outbox
 struct Daemon::Parts {
   Parts(config::Configuration configuration, int lanes)
       : config(std::move(configuration)),
-        outbox(kOutboxMessages, state),
+        recorder(config.has_recording() ? std::make_unique<Recorder>(config) : nullptr),
+        outbox(kOutboxMessages, state, result_tap()),
         dashboard(config.has_dashboard() ? std::make_unique<DashboardServer>(
                                                io, config.dashboard().address(),
                                                static_cast<std::uint16_t>(config.dashboard().port()))
                                          : nullptr),
         publisher(io, context, config, dashboard.get()),
-        control(io, context, config, state, publisher, [this] { return status(); }),
+        control(
+            io, context, config, state, publisher, [this] { return status(); }, recorder.get()),
         microscope(context, config.microscope(),
                    [this](const result::TriggerEvent& event) { publish_event(event, outbox, state); }),
         camera(context, "camera", config.camera(), size_limits(config.limits()), doorbell, fail(),
-               held_frames(config)),
+               held_frames(config), camera_tap()),
         environment(config.has_environment()
                         ? std::make_unique<Ingest>(context, "environment", config.environment(),
-                                                   size_limits(config.limits()), doorbell, fail())
+                                                   size_limits(config.limits()), doorbell, fail(), 0,
+                                                   environment_tap())
                         : nullptr),
         engine(config, load_mask(config), doorbell, camera, environment.get(),
                config.has_microscope() ? &microscope : nullptr, outbox, state, lanes, load_labels(config)) {
@@ -89,6 +94,12 @@ struct Daemon::Parts {
   }
 
   void run() {
+    if (recorder) {
+      recorder->start();
+      engine.on_last_dynamics([this](const result::Dynamics& last, bool may_wait) {
+        recorder->take_last_dynamics(last, may_wait);
+      });
+    }
     engine.start();
     microscope.start();
     camera.start();
@@ -113,6 +124,7 @@ struct Daemon::Parts {
     engine.request_stop();
     engine.join();
     microscope.stop();
+    if (recorder) recorder->stop();
   }
 
   // Stop intake, drain, publish, join, close.
@@ -130,6 +142,7 @@ struct Daemon::Parts {
     empty_outbox();
     microscope.stop();
     empty_outbox();
+    if (recorder) recorder->stop();
     publisher.publish_status(status());
     if (dashboard) dashboard->stop();
     control.stop();
@@ -152,7 +165,9 @@ struct Daemon::Parts {
   }
 
   void publish_status() {
-    publisher.publish_status(status());
+    const result::Status now = status();
+    publisher.publish_status(now);
+    if (recorder) recorder->take_status(now);
     timer.expires_after(
         std::chrono::milliseconds(static_cast<int>(config.service().status_period_s() * 1e3)));
     timer.async_wait([this](boost::system::error_code error) {
@@ -184,6 +199,7 @@ struct Daemon::Parts {
     status.set_uptime_s(std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count());
     status.set_program_version(GLASSWATCH_VERSION);
     status.set_clients(dashboard ? static_cast<std::uint32_t>(dashboard->clients()) : 0);
+    if (recorder) *status.mutable_recording() = recorder->status();
     return status;
   }
 
@@ -192,6 +208,20 @@ struct Daemon::Parts {
     source = ingest.counters();
     source.set_clock_offset_s(offset_s);
     source.set_clock_sigma_s(sigma_s);
+  }
+
+  // What the recorder sees: everything that enters, everything that leaves.
+  Ingest::Tap camera_tap() {
+    if (!recorder) return {};
+    return [this](const StreamItem& item, bool recorded) { recorder->take_camera(item, recorded); };
+  }
+  Ingest::Tap environment_tap() {
+    if (!recorder) return {};
+    return [this](const StreamItem& item, bool recorded) { recorder->take_environment(item, recorded); };
+  }
+  Outbox::Tap result_tap() {
+    if (!recorder) return {};
+    return [this](const Outbound& result, bool may_wait) { recorder->take_result(result, may_wait); };
   }
 
   Ingest::Fail fail() {
@@ -209,6 +239,7 @@ struct Daemon::Parts {
   boost::asio::steady_timer timer{io};
   SharedState state;
   Doorbell doorbell;
+  std::unique_ptr<Recorder> recorder;
   Outbox outbox;
   boost::asio::posix::stream_descriptor outbox_readable{io, ::dup(outbox.wakeup().descriptor())};
   Outbound outbound;

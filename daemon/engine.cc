@@ -255,6 +255,7 @@ void Engine::publish_dynamics(const result::Dynamics& dynamics) {
                          newest->series_id() != dynamics.series_id() &&
                          newest->series_id() == pipeline_.dynamics()->series_id();
   if (!overtaken) state_.set_dynamics(std::make_shared<result::Dynamics>(dynamics));
+  if (dynamics.final() && take_last_dynamics_) take_last_dynamics_(dynamics, recorded_);
   *dynamics_message_.mutable_dynamics() = dynamics;
   thin_for_stream(*dynamics_message_.mutable_dynamics());
   outbound_.topic = wire::kDynamicsTopic;

@@ -38,6 +38,11 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  /// Called on the engine's thread with the last dynamics of each series, whole, before they are published
+  /// thinned. Before start().
+  using TakeLastDynamics = std::function<void(const result::Dynamics&, bool may_wait)>;
+  void on_last_dynamics(TakeLastDynamics take) { take_last_dynamics_ = std::move(take); }
+
   void start();
 
   /// Processes what is queued, then ends; for use after the ingests have stopped. Somebody must go on
@@ -89,6 +94,7 @@ class Engine {
   bool recorded_ = false;
   int setup_revision_ = -1;  // as last published
   Pipeline::Deliver deliver_;
+  TakeLastDynamics take_last_dynamics_;
   Clock::time_point processing_since_{};
   std::unique_ptr<SymmetryRebuild> rebuild_;
   std::future<void> rebuilding_;              // after what it works on: its destructor waits

@@ -25,11 +25,12 @@ constexpr std::size_t kFramesOutsideQueue = 4;
 }  // namespace
 
 Ingest::Ingest(zmq::context_t& context, std::string name, const config::Source& source,
-               wire::SizeLimits limits, Doorbell& consumer, Fail fail, std::size_t kept_frames)
+               wire::SizeLimits limits, Doorbell& consumer, Fail fail, std::size_t kept_frames, Tap tap)
     : name_(std::move(name)),
       source_(source),
       limits_(limits),
       fail_(std::move(fail)),
+      tap_(std::move(tap)),
       socket_(context, zmq::socket_type::sub),
       decoder_(make_stream_decoder(source.kind(), limits,
                                    [this](std::span<const std::byte> pixels) { return frame_of(pixels); })),
@@ -114,6 +115,7 @@ void Ingest::deliver(StreamItem& item) {
   } else if (const auto* environment = std::get_if<EnvironmentStarted>(&item)) {
     recorded_ = environment->start.clock().kind() == stream::RECORDED_CLOCK;
   }
+  if (tap_) tap_(item, recorded_);
 
   if (recorded_) {
     for (StreamItem& held : held_) queue_.push(held);  // of a live series before
@@ -125,7 +127,9 @@ void Ingest::deliver(StreamItem& item) {
   if (room && queue_.try_push(item)) return;
   if (const auto* frame = std::get_if<Frame>(&item)) {
     count_overflow();
-    hold_back(Gap{frame->info.series_id, frame->info.sequence, 1, Gap::Cause::kDroppedByOverflow});
+    const Gap gap{frame->info.series_id, frame->info.sequence, 1, Gap::Cause::kDroppedByOverflow};
+    if (tap_) tap_(gap, recorded_);
+    hold_back(gap);
   } else if (std::holds_alternative<EnvironmentSampled>(item)) {
     count_overflow();  // later samples bracket the hole; the temperature says so when it is too wide
   } else {

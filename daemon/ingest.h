@@ -32,11 +32,13 @@ namespace glasswatch {
 class Ingest {
  public:
   using Fail = std::function<void(const std::string&)>;
+  /// Sees every item that was decoded, before it may have to be dropped; `recorded`: the source can wait.
+  using Tap = std::function<void(const StreamItem& item, bool recorded)>;
 
   /// `fail` is called from the thread if it cannot go on. `kept_frames`: how many the consumer may keep
-  /// besides the one that it works on. Throws UsageError for a bad endpoint.
+  /// besides the one that it works on. `tap` is called on the thread. Throws UsageError for a bad endpoint.
   Ingest(zmq::context_t& context, std::string name, const config::Source& source, wire::SizeLimits limits,
-         Doorbell& consumer, Fail fail, std::size_t kept_frames = 0);
+         Doorbell& consumer, Fail fail, std::size_t kept_frames = 0, Tap tap = {});
   ~Ingest();
   Ingest(const Ingest&) = delete;
   Ingest& operator=(const Ingest&) = delete;
@@ -65,6 +67,7 @@ class Ingest {
   const config::Source& source_;
   const wire::SizeLimits limits_;
   Fail fail_;
+  Tap tap_;
   zmq::socket_t socket_;
   std::unique_ptr<StreamDecoder> decoder_;
   MessageFrames frames_;

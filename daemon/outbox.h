@@ -2,6 +2,7 @@
 // images.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,10 +19,15 @@ namespace glasswatch {
 /// (display_dropped). Pushing: any thread. Popping: the service thread, when `wakeup` becomes readable.
 class Outbox {
  public:
-  Outbox(std::size_t capacity, SharedState& state) : state_(state), queue_(capacity, doorbell_) {}
+  using Tap = std::function<void(const Outbound& message, bool may_wait)>;
+
+  /// `tap` sees every result, whether it is dropped here or not.
+  Outbox(std::size_t capacity, SharedState& state, Tap tap = {})
+      : state_(state), tap_(std::move(tap)), queue_(capacity, doorbell_) {}
 
   /// Swaps `message` away; false when it was dropped. `may_wait`: the series is recorded.
   bool push(Outbound& message, bool may_wait) {
+    if (tap_) tap_(message, may_wait);
     const bool kept = may_wait ? queue_.push(message) : queue_.try_push(message);
     if (!kept) state_.count_publish_dropped();
     wakeup_.notify();
@@ -61,6 +67,7 @@ class Outbox {
   static constexpr std::size_t kLongMessage = 256 * 1024;
 
   SharedState& state_;
+  const Tap tap_;
   Doorbell doorbell_;  // nobody waits on it: the service thread waits for the wakeup
   Wakeup wakeup_;
   BoundedQueue<Outbound> queue_;

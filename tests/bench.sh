@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 sh config/install-packages.sh build test
 cmake --preset release -DGLASSWATCH_BENCHMARKS=ON >/dev/null
 cmake --build --preset release --target analysis_bench simulation_bench glasswatch-simulate \
-  glasswatchd glasswatch-analyze glasswatch-replay -- -j "$(nproc)" | tail -n 1
+  glasswatchd glasswatch glasswatch-analyze glasswatch-replay -- -j "$(nproc)" | tail -n 1
 mkdir -p build/bench
 for part in analysis simulation; do
   build/release/bench/${part}_bench --benchmark_out=build/bench/$part.json --benchmark_out_format=json \
@@ -22,3 +22,7 @@ done
 echo "live and offline symmetry, sender and subscriber on the same machine:"
 GLASSWATCH_BIN=build/release/bin PYTHONPATH=build/release/generated PYTHONDONTWRITEBYTECODE=1 \
   /usr/bin/python3 tests/bench/live_symmetry.py --json build/bench/live_symmetry.json
+
+echo "recording beside the analysis, sender on the same machine:"
+GLASSWATCH_BIN=build/release/bin PYTHONPATH=build/release/generated PYTHONDONTWRITEBYTECODE=1 \
+  /usr/bin/python3 tests/bench/live_recording.py --json build/bench/live_recording.json

@@ -125,7 +125,7 @@ class CommandLine(SystemTest):
         self.assertIn("NOT_CONFIGURED", self.command("arm").stderr)
         record = self.command("record", "start", "--json")
         self.assertEqual(record.returncode, 4)
-        self.assertEqual(json.loads(record.stdout)["error"]["code"], "NOT_AVAILABLE")
+        self.assertEqual(json.loads(record.stdout)["error"]["code"], "NOT_CONFIGURED")
         self.assertEqual(self.command("reset").returncode, 0)
         self.assertEqual(self.command("disarm").returncode, 0)
 

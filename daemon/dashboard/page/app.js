@@ -143,6 +143,25 @@ function drawHeader() {
   pill("armed", status.armed ? "ARMED" : "DISARMED", status.armed ? "look" : "", status.armed ? "armed" : "disarmed");
   element("error").hidden = state !== "ERROR";
   show("error", state === "ERROR" ? `Pipeline stopped: ${status.error}` : "");
+  drawRecording(status.recording);
+}
+
+// Absent where nothing is configured: then nobody expects a recording.
+function drawRecording(recording) {
+  element("recording").hidden = !recording;
+  element("recording-error").hidden = !recording?.error;
+  if (!recording) return;
+  const lost = number(recording.not_recorded);
+  const lasts = number(recording.disk_lasts_s);
+  const words = {
+    RECORDING: `RECORDING ${recording.frames}${lost > 0 ? ` · ${lost} not recorded` : ""}` +
+               (Number.isFinite(lasts) ? ` · disk lasts ${duration(lasts)}` : ""),
+    RING: `RING ${fixed(number(recording.ring_s), 0)} s`, WAITING: "RECORDER WAITING", OFF: "NOT RECORDING",
+    FAILED: "NOT RECORDED",
+  };
+  const level = recording.state === "FAILED" || lost > 0 ? "bad" : recording.state === "RECORDING" ? "good" : "";
+  pill("recording", words[recording.state] ?? recording.state, level, recording.state);
+  show("recording-error", recording.error ? `Not recorded: ${recording.error}` : "");
 }
 
 function pill(id, text, level, state) {
