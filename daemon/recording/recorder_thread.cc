@@ -222,7 +222,9 @@ void Recorder::add_result(const recording::Record& record) {
   if (session_ && session_->series_id() == series_id) return session_->add_result(record, setup_);
   on_ended([&](Ended& ended) {
     if (ended.session->series_id() != series_id) return;
-    ended.session->add_result(record, setup_);
+    const bool beyond = ended.awaits != Awaits::kSeries && message.has_frame() &&
+                        message.frame().sequence() > ended.session->last_sequence();
+    if (!beyond) ended.session->add_result(record, setup_);
     if (complete(ended, message)) ended.awaits = Awaits::kNothing;
   });
   if (series_ && series_id == series_->series_id) {

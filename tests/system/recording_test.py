@@ -186,8 +186,44 @@ class RecordingTest(SystemTest):
         with h5py.File(path) as file:
             self.assertGreater(len(file["frames/sequence"]), 20)
 
-    def test_a_limit_on_file_size_is_told(self):
-        """What a quota or an old file system does: writing fails in the middle."""
+    def test_a_trigger_keeps_the_frames_around_it(self):
+        """Complete and in order: what waited in memory, and what followed."""
+        (self.folder / "live").mkdir()
+        rule = 'trigger { name: "hot" quantity: TEMPERATURE_C threshold: 320 confirm_frames: 3 cooldown_s: 1000 }\n'
+        daemon = self.start_daemon(self.configuration('directory: "live" mode: ON_TRIGGER before_s: 1 after_s: 1',
+                                                      rule + "temperature { wait_s: 0.5 }\n"))
+        monitor = self.start_monitor()
+        simulator = self.simulate("--speed", 1, "--frames", 50, "--truth", self.folder / "truth.h5")
+        event = int(monitor.wait_message("trigger", what="trigger event")["sequence"])
+        self.assertEqual(simulator.wait(), 0, simulator.errors())
+        self.wait_recorded(daemon, 1)
+        self.assertEqual(daemon.stop(), 0, daemon.errors())
+        (path,) = self.files("live")
+        with h5py.File(path) as file, h5py.File(self.folder / "truth.h5") as truth:
+            sequence = file["frames/sequence"][()]
+            (experiment,) = file["Experiments"].values()
+            found = [zlib.adler32(frame.tobytes()) for frame in experiment["data"]]
+            self.assertEqual(found, list(truth["frames/checksum"][sequence]))
+            np.testing.assert_array_equal(sequence, np.arange(sequence[0], sequence[-1] + 1))
+            self.assertLessEqual(sequence[0], event - 9)
+            self.assertEqual(sequence[-1], event + 10)
+            self.assertEqual(file["results/frames/sequence"][-1], event + 10)
+
+    def test_a_read_only_directory_is_refused_at_the_start(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("a read-only file system cannot be mounted here: " + mounted.stderr.decode().strip())
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", disk], check=False))
+        done = run("glasswatchd", "--config", self.write("daemon.textproto",
+                                                        self.configuration('directory: "disk" mode: ALWAYS')))
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("recording.directory", done.stderr)
+        self.assertIn("Read-only file system", done.stderr)
+
+    def test_a_limit_on_file_size_is_told_at_the_start(self):
+        """What a quota or an old file system does, as far as the first look at the disk shows it."""
         (self.folder / "live").mkdir()
         config = self.write("daemon.textproto", self.configuration('directory: "live" mode: ALWAYS flush_s: 0.05', ""))
         limited = subprocess.Popen(["/bin/sh", "-c", 'ulimit -f 20000; trap "" XFSZ; exec "$0" "$@"',
