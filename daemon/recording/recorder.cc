@@ -200,7 +200,7 @@ std::string Recorder::request_start(const std::string& client) {
     const std::scoped_lock lock(mutex_);
     if (running_) {  // the free space is that of the last look: this thread does not wait for a disk
       const Disk disk{static_cast<std::uint64_t>(status_.disk_free_mib() * kMib), write_bytes_per_s_};
-      if (const std::string refusal = plan_recording(*running_, disk, settings_).refusal; !refusal.empty()) {
+      if (std::string refusal = plan_recording(*running_, disk, settings_).refusal; !refusal.empty()) {
         return refusal;
       }
     }
