@@ -199,7 +199,8 @@ std::string Recorder::request_start(const std::string& client) {
   {
     const std::scoped_lock lock(mutex_);
     if (running_) {  // the free space is that of the last look: this thread does not wait for a disk
-      const Disk disk{static_cast<std::uint64_t>(status_.disk_free_mib() * kMib), write_bytes_per_s_};
+      const double free = std::max(0.0, status_.disk_free_mib()) * kMib;  // 0 where it is not known
+      const Disk disk{static_cast<std::uint64_t>(free), write_bytes_per_s_};
       if (std::string refusal = plan_recording(*running_, disk, settings_).refusal; !refusal.empty()) {
         return refusal;
       }

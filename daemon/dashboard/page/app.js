@@ -16,6 +16,7 @@ import { PowerChart, RampChart } from "/time_charts.js";
 import { duration, exponential, fixed, kMissing, number, numbers, reason, temperature, validity } from "/values.js";
 
 const kDrawMs = 250;
+const kShortDiskS = 24 * 3600;  // a disk that lasts longer is no news
 const kStaleS = 3;             // without any message
 const kStaleFramePeriods = 5;  // without a frame, but not before kStaleS
 const kFlags = [[1, "frames missing before"], [2, "late"], [4, "transfer faulty"], [8, "saturated"], [16, "NaN pixels"],
@@ -154,8 +155,8 @@ function drawRecording(recording) {
   const lost = number(recording.not_recorded);
   const lasts = number(recording.disk_lasts_s);
   const words = {
-    RECORDING: `RECORDING ${recording.frames}${lost > 0 ? ` · ${lost} not recorded` : ""}` +
-               (Number.isFinite(lasts) ? ` · disk lasts ${duration(lasts)}` : ""),
+    RECORDING: `RECORDING ${recording.frames} frames${lost > 0 ? ` · ${lost} not recorded` : ""}` +
+               (lasts < kShortDiskS ? ` · disk lasts ${duration(lasts)}` : ""),
     RING: `RING ${fixed(number(recording.ring_s), 0)} s`, WAITING: "RECORDER WAITING", OFF: "NOT RECORDING",
     FAILED: "NOT RECORDED",
   };
