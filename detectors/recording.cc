@@ -79,7 +79,7 @@ class RepeatedRecording final : public Recording {
 class PreloadedRecording final : public Recording {
  public:
   PreloadedRecording(std::unique_ptr<Recording> recording, std::size_t limit_bytes)
-      : start_(recording->start()), memory_(std::make_shared<Memory>()) {
+      : start_(recording->start()), end_(recording->end()), memory_(std::make_shared<Memory>()) {
     const std::uint64_t count = recording->frame_count();
     const std::size_t bytes = frame_bytes(start_);
     if (count > limit_bytes / bytes) {
@@ -94,6 +94,7 @@ class PreloadedRecording final : public Recording {
 
   const stream::SeriesStart& start() const override { return start_; }
   std::uint64_t frame_count() const override { return memory_->frames.size(); }
+  std::optional<stream::SeriesEnd> end() const override { return end_; }
 
   void read(std::uint64_t index, Frame& frame) override {
     if (index >= frame_count()) {
@@ -112,6 +113,7 @@ class PreloadedRecording final : public Recording {
   };
 
   stream::SeriesStart start_;
+  std::optional<stream::SeriesEnd> end_;
   std::shared_ptr<Memory> memory_;
 };
 

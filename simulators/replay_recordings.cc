@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "detectors/recorded/journal_facts.h"
 #include "detectors/recorded/recorded_file.h"
 #include "protocol/configuration/text.h"
 #include "simulators/message.h"
@@ -45,30 +46,6 @@ double length_s(const Recording& recording, const InputSettings& settings) {
   std::uint64_t frames = recording.frame_count() * settings.repeat;
   if (settings.scan) frames = std::min(frames, std::uint64_t{settings.scan->rows} * settings.scan->columns);
   return recording.start().timing().frame_period_s() * static_cast<double>(frames);
-}
-
-struct JournalFacts {
-  // Where the numbers begin: before the first frame when the recorder knew of frames missing there. A
-  // recording that was begun in the middle of a series misses nothing.
-  std::uint64_t first_sequence = 0;
-  bool samples = false;
-};
-
-JournalFacts journal_facts(RecordedFile& file) {
-  JournalFacts facts;
-  facts.first_sequence = file.frame_count() == 0 ? 0 : file.info(0).sequence;
-  std::vector<recording::Gap> before;
-  file.for_each_record([&](const recording::Record& record) {
-    facts.samples = facts.samples || record.has_sample();
-    if (record.has_gap() && record.gap().first_sequence() < facts.first_sequence)
-      before.push_back(record.gap());
-  });
-  for (auto gap = before.rbegin(); gap != before.rend(); ++gap) {
-    if (gap->first_sequence() + gap->count() == facts.first_sequence) {
-      facts.first_sequence = gap->first_sequence();
-    }
-  }
-  return facts;
 }
 
 // Files in the order given, before they are put together.

@@ -4,34 +4,12 @@
 #include <memory>
 #include <utility>
 
+#include "detectors/recorded/journal_facts.h"
 #include "detectors/recorded/recorded_file.h"
 #include "protocol/configuration/text.h"
 
 namespace glasswatch {
 namespace {
-
-struct JournalFacts {
-  // Where the numbers of the recorded series begin: at its first frame, or before it when the recorder knew
-  // of frames missing there. A recording that was begun in the middle of a series misses nothing.
-  std::uint64_t first_sequence = 0;
-  bool samples = false;
-};
-
-JournalFacts journal_facts(RecordedFile& recording) {
-  JournalFacts facts;
-  facts.first_sequence = recording.frame_count() == 0 ? 0 : recording.info(0).sequence;
-  std::vector<recording::Gap> before;
-  recording.for_each_record([&](const recording::Record& record) {
-    facts.samples = facts.samples || record.has_sample();
-    if (record.has_gap() && record.gap().first_sequence() < facts.first_sequence)
-      before.push_back(record.gap());
-  });
-  for (auto gap = before.rbegin(); gap != before.rend(); ++gap) {
-    if (gap->first_sequence() + gap->count() == facts.first_sequence)
-      facts.first_sequence = gap->first_sequence();
-  }
-  return facts;
-}
 
 bool same_source(stream::EnvironmentStart a, stream::EnvironmentStart b) {
   a.mutable_identity()->clear_source();  // the file's name

@@ -107,6 +107,15 @@ TEST(ReplayCamera, PreloadedFramesAreSentFromOneMemory) {
   }
 }
 
+TEST(ReplayCamera, PreloadedRecordingsKnowHowTheyEnded) {
+  auto recording = std::make_unique<MemoryRecording>(PlannedFrames{{0, 0}, {1, 1}});
+  recording->ended(stream::SeriesEnd::ABORTED, 5);
+  const auto preloaded = preload_recording(std::move(recording), 24);
+  ASSERT_TRUE(preloaded->end());
+  EXPECT_EQ(preloaded->end()->reason(), stream::SeriesEnd::ABORTED);
+  EXPECT_EQ(preloaded->end()->count(), 5u);
+}
+
 TEST(ScanRecording, CountsPositionsRowByRowAndEndsWithTheScan) {
   for (const auto& [rows, columns, count] : {std::tuple{2u, 2u, 4u}, std::tuple{3u, 2u, 5u}}) {
     auto recording = std::make_unique<MemoryRecording>(PlannedFrames{{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4}});
