@@ -235,14 +235,14 @@ void Recorder::add_result(const recording::Record& record) {
 
 // Whether this was the last result that the recording waits for.
 bool Recorder::complete(const Ended& ended, const result::ResultMessage& message) const {
+  const bool series_over = message.has_series() && message.series().has_end();
   if (ended.awaits == Awaits::kLastFrame) {
-    return message.has_series() ||
+    return series_over ||
            (message.has_frame() && message.frame().sequence() >= ended.session->last_sequence());
   }
   const bool dynamics_follow =
       configuration_.has_ecm() && setup_ != nullptr && setup_->result().setup().ecm_refused().empty();
-  if (dynamics_follow) return message.has_dynamics() && message.dynamics().final();
-  return message.has_series() && message.series().has_end();
+  return dynamics_follow ? message.has_dynamics() && message.dynamics().final() : series_over;
 }
 
 void Recorder::keep_for_trigger(const recording::Record& record) {
