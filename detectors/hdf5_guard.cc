@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <fstream>
@@ -110,6 +111,7 @@ std::string probe_in_child(const std::filesystem::path& path, const std::functio
   const std::uintmax_t file_bytes = std::filesystem::file_size(path);
   const auto limit = base_limit + std::chrono::milliseconds(file_bytes / kBytesPerMillisecond);
   Pipe pipe;
+  std::fflush(stdout);  // what waits there would be the child's, too, and come out twice
   const pid_t child = ::fork();
   if (child < 0) throw input_error(path, "cannot be checked: no process can be started; free memory");
   if (child == 0) {
